@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Makes the kernels that the module is built for look alike. The macros come from the
+ * probes in compat/Kbuild.include.
+ */
+#ifndef VHC_COMPAT_H
+#define VHC_COMPAT_H
+
+#include <linux/gfp.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/xdp.h>
+#ifdef VHC_PAGE_FRAG_CACHE_H
+#include <linux/page_frag_cache.h>
+#endif
+
+#include "vhost.h"
+
+static inline void vhc_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#ifdef VHC_EVENTFD_SIGNAL_COUNT
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
+static inline void vhc_poll_init(struct vhost_poll *poll, vhost_work_fn_t fn, __poll_t mask,
+				 struct vhost_virtqueue *vq)
+{
+#ifdef VHC_POLL_INIT_HAS_VQ
+	vhost_poll_init(poll, fn, mask, vq->dev, vq);
+#else
+	vhost_poll_init(poll, fn, mask, vq->dev);
+#endif
+}
+
+static inline void vhc_frag_cache_drain(struct page_frag_cache *cache)
+{
+#ifdef VHC_PAGE_FRAG_CACHE_DRAIN
+	page_frag_cache_drain(cache);
+#else
+	if (!cache->va)
+		return;
+	__page_frag_cache_drain(virt_to_head_page(cache->va), cache->pagecnt_bias);
+	cache->va = NULL;
+#endif
+}
+
+/* Space for the header, and for all that tun may read of it, before a frame's data. */
+enum { VHC_XDP_HEADER_MAX = 24 };
+
+/**
+ * vhc_xdp_header() - tell tun the size of a frame's memory, and where its header goes
+ * @hard_start: the start of that memory.
+ * @size: its size in bytes.
+ *
+ * Return: where %VHC_XDP_HEADER_MAX bytes of virtio-net header go.
+ */
+static inline void *vhc_xdp_header(void *hard_start, int size)
+{
+#ifdef VHC_TUN_XDP_HDR
+	struct tun_xdp_hdr *hdr = hard_start;
+
+	hdr->buflen = size;
+	return hard_start + offsetof(struct tun_xdp_hdr, gso);
+#else
+	return hard_start;	/* the size is xdp_buff.frame_sz */
+#endif
+}
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A queue's life: its socket, the begin and end of a run, what is given back to the
+ * driver, and who wakes whom. The only caller of eventfds.
+ *
+ * Called by vhost_custom.c (process context) and by tx.c and rx.c (worker); under
+ * vq.mutex, except for vhc_queue_init().
+ */
+#include <linux/lockdep.h>
+
+#include "vhost_custom.h"
+
+/**
+ * vhc_queue_init() - set a new queue's fields, after vhost_dev_init()
+ * @queue: the queue, zeroed before vhost_dev_init().
+ * @ready: runs the queue when its socket is ready.
+ * @mask: the readiness that it waits for.
+ */
+void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask)
+{
+	vhc_poll_init(&queue->sock_poll, ready, mask, &queue->vq);
+	queue->hdr_len = sizeof(struct virtio_net_hdr);
+	queue->ring.translate = vhc_mem_translate;
+	queue->ring.opaque = &queue->vq;
+}
+
+/**
+ * vhc_queue_set_socket() - start, stop or move a queue
+ * @queue: the queue.
+ * @sock: the new socket, or NULL to stop. The queue takes over the reference on success.
+ * @old: the socket before; the caller puts it once no run can use it any more.
+ *
+ * Context: process; dev->mutex and vq->mutex are held.
+ * Return: 0. Otherwise nothing changed: -EFAULT if the used ring cannot be accessed,
+ * -EINVAL if the socket has no network device. Never fails for a NULL @sock.
+ */
+int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old)
+{
+	struct vhost_virtqueue *vq = &queue->vq;
+	int err = 0;
+
+	lockdep_assert_held(&vq->mutex);
+	*old = vq->private_data;
+
+	vhost_poll_stop(&queue->sock_poll);
+	vq->private_data = sock;
+	if (sock) {
+		err = vhost_vq_init_access(vq);
+		if (!err)
+			err = vhost_poll_start(&queue->sock_poll, sock->file);
+		if (err)
+			goto err_restore;
+		vhc_ring_start(&queue->ring, vq->last_avail_idx, vq->last_used_idx);
+	}
+	return 0;
+
+err_restore:
+	vq->private_data = *old;
+	if (*old)
+		vhost_poll_start(&queue->sock_poll, (*old)->file);
+	return err;
+}
+
+/**
+ * vhc_queue_begin() - begin a run
+ * @queue: the queue.
+ *
+ * Whatever a VMM may change while the queue is active (addresses, features, memory) is
+ * looked up here and stays as it is until vhc_queue_end(): such changes need vq->mutex.
+ *
+ * Return: the socket, or NULL if the queue is stopped and there is nothing to end.
+ */
+struct socket *vhc_queue_begin(struct vhc_queue *queue)
+{
+	struct vhost_virtqueue *vq = &queue->vq;
+	struct vhc_ring *ring = &queue->ring;
+	u64 features = vq->acked_features;
+
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->private_data)
+		return NULL;
+
+	ring->desc = vq->desc;
+	ring->avail = vq->avail;
+	ring->used = vq->used;
+	ring->num = vq->num;
+	ring->little_endian = virtio_legacy_is_little_endian() || vq->is_le;
+	ring->event_idx = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
+	vhc_ring_begin(ring);
+	return vq->private_data;
+}
+
+/**
+ * vhc_queue_end() - end a run: the driver gets all that was filled
+ * @queue: the queue.
+ *
+ * From here on VHOST_GET_VRING_BASE sees where the next run begins.
+ */
+void vhc_queue_end(struct vhc_queue *queue)
+{
+	struct vhost_virtqueue *vq = &queue->vq;
+
+	vhc_queue_publish(queue);
+	vq->last_avail_idx = queue->ring.next_avail;
+	vq->avail_idx = queue->ring.next_avail;
+	vq->last_used_idx = queue->ring.used_idx;
+}
+
+/**
+ * vhc_queue_bad() - account for something that the driver got wrong
+ * @queue: the queue.
+ * @reason: what.
+ */
+void vhc_queue_bad(struct vhc_queue *queue, enum vhost_custom_bad reason)
+{
+	queue->stats.bad[reason]++;
+	if (queue->vq.error_ctx)
+		vhc_eventfd_signal(queue->vq.error_ctx);
+}
+
+/**
+ * vhc_queue_bad_ring() - account for an error that the ring engine returned
+ * @queue: the queue.
+ * @err: -EINVAL or -EFAULT.
+ */
+void vhc_queue_bad_ring(struct vhc_queue *queue, int err)
+{
+	vhc_queue_bad(queue, err == -EINVAL ? VHOST_CUSTOM_BAD_INDEX : VHOST_CUSTOM_BAD_RING);
+}
+
+/**
+ * vhc_queue_give_back() - complete a chain that could not be used
+ * @queue: the queue; its ring has room.
+ * @chain: the chain.
+ * @reason: why.
+ */
+void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
+			 enum vhost_custom_bad reason)
+{
+	if (reason != VHOST_CUSTOM_BAD_HEAD)
+		vhc_ring_fill(&queue->ring, chain->head, 0);
+	vhc_queue_bad(queue, reason);
+}
+
+/**
+ * vhc_queue_publish() - hand the filled entries to the driver, and wake it if it wants
+ * @queue: the queue.
+ */
+void vhc_queue_publish(struct vhc_queue *queue)
+{
+	int ret = vhc_ring_publish(&queue->ring);
+
+	if (ret > 0)
+		ret = vhc_ring_need_signal(&queue->ring);
+	if (unlikely(ret < 0))
+		vhc_queue_bad_ring(queue, ret);
+	/* A driver whose wish cannot be read is rather woken once too often. */
+	if (ret && queue->vq.call_ctx.ctx) {
+		queue->stats.signals++;
+		vhc_eventfd_signal(queue->vq.call_ctx.ctx);
+	}
+}
+
+/**
+ * vhc_queue_wait_for_driver() - ask for a kick, as there is nothing more to take
+ * @queue: the queue.
+ *
+ * Return: true if chains came in the meantime; kicks are off again then.
+ */
+bool vhc_queue_wait_for_driver(struct vhc_queue *queue)
+{
+	int ret = vhc_ring_enable_notify(&queue->ring);
+
+	if (ret > 0)
+		ret = vhc_ring_disable_notify(&queue->ring) ?: 1;
+	if (unlikely(ret < 0))
+		vhc_queue_bad_ring(queue, ret);
+	return ret > 0;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What both ring layouts share: descriptors become segments of host memory.
+ *
+ * Called by queue.c, tx.c and rx.c through ring.h, on a worker, under the queue's mutex.
+ * Everything here comes from the guest and was read once: see ring.h.
+ */
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_byteorder.h>
+
+#include "ring.h"
+
+/**
+ * vhc_ring_start() - put the ring at a position, when a backend is set
+ * @ring: the ring.
+ * @next_avail: index of the next available entry to take.
+ * @used_idx: index of the next used entry to fill.
+ */
+void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx)
+{
+	ring->next_avail = next_avail;
+	ring->used_idx = used_idx;
+	ring->signalled_valid = false;
+	ring->notify_off = false;
+	ring->done_num = 0;
+}
+
+/**
+ * vhc_ring_begin() - begin a run: forget all that may have changed since the last one
+ * @ring: the ring; the caller has just set its first group of fields.
+ */
+void vhc_ring_begin(struct vhc_ring *ring)
+{
+	unsigned int i;
+
+	ring->avail_idx = ring->next_avail;
+	ring->fetched_pos = 0;
+	ring->fetched_num = 0;
+	ring->next_window = 0;
+	for (i = 0; i < VHC_WINDOWS; i++) {
+		ring->window[i].start = U64_MAX;
+		ring->window[i].last = 0;
+	}
+}
+
+static struct vhc_window *window_miss(struct vhc_ring *ring, u64 addr)
+{
+	struct vhc_window *window = &ring->window[ring->next_window];
+
+	if (ring->translate(ring->opaque, addr, window)) {
+		window->start = U64_MAX;
+		window->last = 0;
+		return NULL;
+	}
+	ring->next_window = (ring->next_window + 1) % VHC_WINDOWS;
+	return window;
+}
+
+static inline struct vhc_window *window_find(struct vhc_ring *ring, u64 addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < VHC_WINDOWS; i++) {
+		struct vhc_window *window = &ring->window[i];
+
+		if (addr >= window->start && addr <= window->last)
+			return window;
+	}
+	return window_miss(ring, addr);
+}
+
+/* Where chain_append() and friends put what they find. */
+struct vhc_segments {
+	struct iovec *iov;
+	unsigned int num;
+	unsigned int max;
+};
+
+/*
+ * Append one buffer, in as many segments as there are stretches of host memory.
+ * Returns 0, or an enum vhost_custom_bad + 1.
+ */
+static inline unsigned int segments_append(struct vhc_ring *ring, struct vhc_segments *segs,
+					   u64 addr, u32 len, bool write)
+{
+	u64 last;
+
+	if (!len)
+		return 0;
+	if (check_add_overflow(addr, (u64)len - 1, &last))
+		return VHOST_CUSTOM_BAD_ADDRESS + 1;
+
+	for (;;) {
+		struct vhc_window *window = window_find(ring, addr);
+		u64 part;
+
+		if (!window || !(write ? window->writable : window->readable))
+			return VHOST_CUSTOM_BAD_ADDRESS + 1;
+		if (segs->num == segs->max)
+			return VHOST_CUSTOM_BAD_LENGTH + 1;
+
+		part = min(last, window->last) - addr;	/* less 1: cannot wrap */
+		segs->iov[segs->num].iov_base =
+			(void __user *)(unsigned long)(addr + window->offset);
+		segs->iov[segs->num].iov_len = part + 1;
+		segs->num++;
+		if (addr + part == last)
+			return 0;
+		addr += part + 1;
+	}
+}
+
+/* Append a descriptor that is not an indirect one. */
+static inline unsigned int chain_append(struct vhc_ring *ring, struct vhc_chain *chain,
+					struct vhc_segments *segs, u64 addr, u32 len, u16 flags)
+{
+	unsigned int before = segs->num;
+	unsigned int bad;
+
+	if (flags & VRING_DESC_F_WRITE) {
+		bad = segments_append(ring, segs, addr, len, true);
+		chain->in_num += segs->num - before;
+		chain->in_len += len;
+		return bad;
+	}
+	if (chain->in_num)
+		return VHOST_CUSTOM_BAD_ORDER + 1;
+	bad = segments_append(ring, segs, addr, len, false);
+	chain->out_num += segs->num - before;
+	chain->out_len += len;
+	return bad;
+}
+
+/*
+ * Copy an indirect table, or as much of it as a chain can use, to ring->table.
+ * Returns 0 or an enum vhost_custom_bad + 1; @count is what was copied.
+ */
+static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigned int *count)
+{
+	char *to = (char *)ring->table;
+	u64 last;
+
+	if (!len || len % sizeof(struct vring_desc) ||
+	    len / sizeof(struct vring_desc) > U16_MAX + 1)
+		return VHOST_CUSTOM_BAD_INDIRECT + 1;
+	len = min_t(u32, len, sizeof(ring->table));
+	if (check_add_overflow(addr, (u64)len - 1, &last))
+		return VHOST_CUSTOM_BAD_ADDRESS + 1;
+	*count = len / sizeof(struct vring_desc);
+
+	while (len) {
+		struct vhc_window *window = window_find(ring, addr);
+		u32 part;
+
+		if (!window || !window->readable)
+			return VHOST_CUSTOM_BAD_ADDRESS + 1;
+		part = min_t(u64, len, min(last, window->last) - addr + 1);
+		if (copy_from_user(to, (void __user *)(unsigned long)(addr + window->offset),
+				   part))
+			return VHOST_CUSTOM_BAD_FAULT + 1;
+		to += part;
+		addr += part;
+		len -= part;
+	}
+	return 0;
+}
+
+/* Append all buffers of an indirect table (2.7.5.3). */
+static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *chain,
+				       struct vhc_segments *segs, const struct vhc_desc *desc)
+{
+	bool le = ring->little_endian;
+	unsigned int count = 0, seen, next = 0;
+	unsigned int bad;
+
+	bad = table_copy(ring, desc->addr, desc->len, &count);
+	if (bad)
+		return bad;
+
+	for (seen = 0; seen < count; seen++) {
+		const struct vring_desc *entry = &ring->table[next];
+		u16 flags = __virtio16_to_cpu(le, entry->flags);
+
+		if (flags & VRING_DESC_F_INDIRECT)
+			return VHOST_CUSTOM_BAD_INDIRECT + 1;
+		bad = chain_append(ring, chain, segs, __virtio64_to_cpu(le, entry->addr),
+				   __virtio32_to_cpu(le, entry->len), flags);
+		if (bad)
+			return bad;
+		if (!(flags & VRING_DESC_F_NEXT))
+			return 0;
+		next = __virtio16_to_cpu(le, entry->next);
+		if (next >= count)
+			return VHOST_CUSTOM_BAD_NEXT + 1;
+	}
+	return VHOST_CUSTOM_BAD_LOOP + 1;
+}
+
+static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
+				struct vhc_chain *chain, struct vhc_segments *segs)
+{
+	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
+	const struct vhc_desc *end = desc + fetched->count;
+	unsigned int bad = fetched->bad;
+
+	for (; !bad && desc < end; desc++) {
+		if (desc->flags & VRING_DESC_F_INDIRECT)
+			bad = chain_append_table(ring, chain, segs, desc);
+		else
+			bad = chain_append(ring, chain, segs, desc->addr, desc->len, desc->flags);
+	}
+	return bad;
+}
+
+/**
+ * vhc_ring_take() - take the next available chain
+ * @ring: the ring.
+ * @chain: filled when the return value is 1 or -EBADMSG.
+ * @iov: where the chain's segments go; readable ones first.
+ * @iov_max: segments that fit there.
+ *
+ * A chain that was taken must be filled, or rewound, before the run ends.
+ *
+ * Return: 1 for a chain; 0 when none is available; -EBADMSG for one that cannot be used
+ * (taken all the same: give it back with length 0 unless its head is bad); -EFAULT or
+ * -EINVAL when the ring itself cannot be read or makes no sense.
+ */
+int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
+		  struct iovec *iov, unsigned int iov_max)
+{
+	struct vhc_segments segs = { .iov = iov, .max = iov_max };
+	const struct vhc_fetched *fetched;
+	unsigned int bad;
+
+	if (ring->fetched_pos == ring->fetched_num) {
+		int err = vhc_split_fetch(ring);
+
+		if (err <= 0)
+			return err;
+	}
+	fetched = &ring->fetched[ring->fetched_pos++];
+	ring->next_avail++;
+
+	chain->head = fetched->head;
+	chain->out_num = 0;
+	chain->in_num = 0;
+	chain->out_len = 0;
+	chain->in_len = 0;
+	bad = chain_build(ring, fetched, chain, &segs);
+	if (likely(!bad))
+		return 1;
+	chain->bad = bad - 1;
+	return -EBADMSG;
+}
+
+/**
+ * vhc_ring_rewind() - put the last chains that were taken back
+ * @ring: the ring.
+ * @chains: how many; none of them may be filled.
+ *
+ * The next take returns the oldest of them again, as it is by then.
+ */
+void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains)
+{
+	ring->next_avail -= chains;
+	if (chains <= ring->fetched_pos) {
+		ring->fetched_pos -= chains;
+		return;
+	}
+	ring->fetched_pos = 0;
+	ring->fetched_num = 0;
+}
+
+/**
+ * vhc_ring_fill() - write down that a chain was used; the driver sees it at the next publish
+ * @ring: the ring; vhc_ring_room() is not 0.
+ * @head: &struct vhc_chain.head.
+ * @len: bytes that were written to the chain.
+ */
+void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len)
+{
+	struct vring_used_elem *elem = &ring->done[ring->done_num++];
+
+	elem->id = __cpu_to_virtio32(ring->little_endian, head);
+	elem->len = __cpu_to_virtio32(ring->little_endian, len);
+}
+
+/**
+ * vhc_ring_unfill() - forget the last entries that were filled
+ * @ring: the ring.
+ * @count: how many, at most as many as were filled since the last publish.
+ */
+void vhc_ring_unfill(struct vhc_ring *ring, unsigned int count)
+{
+	ring->done_num -= count;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ring engine's contract: the device's side of a virtqueue.
+ *
+ * Owns: what is between a ring in guest memory and chains of buffers that the rest of
+ * the module can use. Knows no socket, eventfd, task, file or vhost type, so that
+ * ring.c and ring_split.c compile in user space too (tests/unit). Callers: queue.c,
+ * tx.c and rx.c, on a worker, under the queue's mutex.
+ *
+ * The driver (the guest) may change any word of the ring and of the buffers at any
+ * time, whatever the specification says. So each word is read once into a local, then
+ * checked, then used.
+ *
+ *	driver                                device
+ *	STORE desc, avail->ring               LOAD avail->idx
+ *	barrier A                             barrier B
+ *	STORE avail->idx                      LOAD avail->ring, desc
+ *
+ *	LOAD used->idx                        STORE used->ring
+ *	barrier D                             barrier C
+ *	LOAD used->ring                       STORE used->idx
+ *
+ *	STORE used_event                      STORE used->idx
+ *	barrier F                             barrier E
+ *	LOAD used->idx                        LOAD used_event: signal?
+ *
+ *	STORE avail->idx                      STORE avail_event
+ *	barrier H                             barrier G
+ *	LOAD avail_event: kick?               LOAD avail->idx
+ *
+ * Without B the device may read entries that the driver had not written yet. Without C
+ * the driver may. Without E or F both sides may decide that the other one is awake, and
+ * a signal is lost; without G or H the same happens to a kick.
+ */
+#ifndef VHC_RING_H
+#define VHC_RING_H
+
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <linux/virtio_ring.h>
+
+#include "uapi/vhost_custom.h"
+
+enum {
+	VHC_BATCH = 64,		/* chains that are fetched at once */
+	VHC_CHAIN_MAX = 1024,	/* segments of a chain, and descriptors of a fetch */
+	VHC_DONE_MAX = VHC_BATCH + VHC_CHAIN_MAX, /* used entries in hand */
+	VHC_WINDOWS = 4,	/* translations remembered during a run */
+};
+
+/**
+ * struct vhc_window - a stretch of guest memory and where the host sees it
+ * @start: first guest address.
+ * @last: last guest address; below @start when the window is unused.
+ * @offset: what to add to a guest address to get the host's user address.
+ * @writable: the device may write to it.
+ * @readable: the device may read from it.
+ */
+struct vhc_window {
+	u64 start;
+	u64 last;
+	u64 offset;
+	bool writable;
+	bool readable;
+};
+
+/**
+ * typedef vhc_translate_fn - find the memory that holds a guest address
+ * @opaque: &struct vhc_ring.opaque.
+ * @addr: the guest address.
+ * @window: filled on success; contains @addr.
+ *
+ * Return: 0, or -EFAULT when the guest has no memory there.
+ */
+typedef int (*vhc_translate_fn)(void *opaque, u64 addr, struct vhc_window *window);
+
+/**
+ * struct vhc_chain - a chain of buffers, as vhc_ring_take() hands it out
+ * @head: the chain's identity, for vhc_ring_fill(). Valid for a bad chain too, unless
+ *	@bad is %VHOST_CUSTOM_BAD_HEAD.
+ * @bad: if vhc_ring_take() returned -EBADMSG: an &enum vhost_custom_bad.
+ * @out_num: segments that the device reads; they come first.
+ * @in_num: segments that the device writes.
+ * @out_len: bytes of the former.
+ * @in_len: bytes of the latter.
+ */
+struct vhc_chain {
+	u16 head;
+	u16 bad;
+	unsigned int out_num;
+	unsigned int in_num;
+	u64 out_len;
+	u64 in_len;
+};
+
+/* A descriptor as it was when it was read, in the host's byte order. */
+struct vhc_desc {
+	u64 addr;
+	u32 len;
+	u16 flags;
+};
+
+/* A chain that was fetched and not taken yet; its descriptors are in the snapshot. */
+struct vhc_fetched {
+	u16 head;
+	u16 bad;		/* enum vhost_custom_bad + 1, 0: none */
+	u16 first;		/* index into vhc_ring.snapshot */
+	u16 count;
+};
+
+/**
+ * struct vhc_ring - the device's side of one split virtqueue
+ *
+ * The first group is set before each run, from what the VMM configured; it is stable
+ * during the run. The second is the ring's position, and survives from run to run. The
+ * rest is scratch of a run.
+ */
+struct vhc_ring {
+	struct vring_desc __user *desc;
+	struct vring_avail __user *avail;
+	struct vring_used __user *used;
+	u32 num;		/* a power of 2, at most 32768 */
+	bool little_endian;
+	bool event_idx;
+	bool notify_on_empty;
+	vhc_translate_fn translate;
+	void *opaque;
+
+	u16 next_avail;		/* next chain to take: never shows a fetched one */
+	u16 avail_idx;		/* last avail->idx that was read and found valid */
+	u16 used_idx;		/* next used entry to fill */
+	u16 signalled_used;	/* used_idx when the driver was last asked for its wish */
+	bool signalled_valid;
+	bool notify_off;	/* used->flags says that kicks are not needed */
+
+	u16 fetched_pos;
+	u16 fetched_num;
+	u16 done_num;
+	u16 next_window;
+	struct vhc_window window[VHC_WINDOWS];
+	struct vhc_fetched fetched[VHC_BATCH];
+	struct vring_used_elem done[VHC_DONE_MAX];
+	struct vhc_desc snapshot[VHC_CHAIN_MAX];
+	struct vring_desc table[VHC_CHAIN_MAX];
+};
+
+void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx);
+void vhc_ring_begin(struct vhc_ring *ring);
+int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
+		  struct iovec *iov, unsigned int iov_max);
+void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains);
+void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len);
+void vhc_ring_unfill(struct vhc_ring *ring, unsigned int count);
+
+/* ring_split.c: what depends on the layout */
+int vhc_split_fetch(struct vhc_ring *ring);
+int vhc_split_publish(struct vhc_ring *ring);
+int vhc_split_need_signal(struct vhc_ring *ring);
+int vhc_split_enable_notify(struct vhc_ring *ring);
+int vhc_split_disable_notify(struct vhc_ring *ring);
+
+/**
+ * vhc_ring_room() - how many more used entries can be filled before publishing
+ * @ring: the ring.
+ */
+static inline unsigned int vhc_ring_room(const struct vhc_ring *ring)
+{
+	return VHC_DONE_MAX - ring->done_num;
+}
+
+/**
+ * vhc_ring_publish() - hand the filled used entries to the driver
+ * @ring: the ring.
+ *
+ * Return: how many there were, or -EFAULT if the ring's memory could not be written; the
+ * entries are lost then.
+ */
+static inline int vhc_ring_publish(struct vhc_ring *ring)
+{
+	return ring->done_num ? vhc_split_publish(ring) : 0;
+}
+
+/**
+ * vhc_ring_need_signal() - does the driver want to be told of what was published?
+ * @ring: the ring.
+ *
+ * Return: 1 or 0, or -EFAULT if the ring's memory could not be read.
+ */
+static inline int vhc_ring_need_signal(struct vhc_ring *ring)
+{
+	return vhc_split_need_signal(ring);
+}
+
+/**
+ * vhc_ring_enable_notify() - ask for a kick when the driver makes a chain available
+ * @ring: the ring.
+ *
+ * Return: 0 when there will be a kick, 1 when chains came in the meantime (look again),
+ * -EFAULT or -EINVAL when the ring cannot be read or makes no sense.
+ */
+static inline int vhc_ring_enable_notify(struct vhc_ring *ring)
+{
+	return vhc_split_enable_notify(ring);
+}
+
+/**
+ * vhc_ring_disable_notify() - tell the driver that kicks are not needed
+ * @ring: the ring.
+ *
+ * Return: 0 or -EFAULT.
+ */
+static inline int vhc_ring_disable_notify(struct vhc_ring *ring)
+{
+	return vhc_split_disable_notify(ring);
+}
+
+#endif

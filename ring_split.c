@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The split virtqueue layout (virtio 1.2, section 2.7), the device's side.
+ *
+ * Called through ring.h, on a worker, under the queue's mutex. The letters at the
+ * barriers are those of the table in ring.h.
+ *
+ * Between user_*_access_begin() and _end() no function may be called; on some
+ * architectures the section is also good for the given range alone. Page faults are fine.
+ */
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_byteorder.h>
+
+#include "ring.h"
+
+static inline __virtio16 __user *used_event_of(struct vhc_ring *ring)
+{
+	return &ring->avail->ring[ring->num];
+}
+
+static inline __virtio16 __user *avail_event_of(struct vhc_ring *ring)
+{
+	return (__virtio16 __user *)&ring->used->ring[ring->num];
+}
+
+/* Read avail->idx; -EINVAL if the driver made more chains available than there can be. */
+static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
+{
+	__virtio16 word;
+
+	if (get_user(word, &ring->avail->idx))
+		return -EFAULT;
+	*idx = __virtio16_to_cpu(ring->little_endian, word);
+	if ((u16)(*idx - ring->next_avail) > ring->num)
+		return -EINVAL;
+	return 0;
+}
+
+static int heads_read(struct vhc_ring *ring, unsigned int count)
+{
+	u32 mask = ring->num - 1;
+	unsigned int i;
+
+	if (!user_read_access_begin(ring->avail, struct_size(ring->avail, ring, ring->num)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		__virtio16 head;
+
+		unsafe_get_user(head, &ring->avail->ring[(ring->next_avail + i) & mask], fault);
+		ring->fetched[i].head = __virtio16_to_cpu(ring->little_endian, head);
+	}
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/*
+ * Copy the descriptors of up to @count chains. A chain that does not fit behind others
+ * is left for the next fetch; one that does not fit at all is too long.
+ * Returns the number of chains, or -EFAULT.
+ */
+static int chains_read(struct vhc_ring *ring, unsigned int count)
+{
+	const bool le = ring->little_endian;
+	const u32 num = ring->num;
+	unsigned int slot = 0, i;
+
+	if (!user_read_access_begin(ring->desc, num * sizeof(*ring->desc)))
+		return -EFAULT;
+
+	for (i = 0; i < count; i++) {
+		struct vhc_fetched *fetched = &ring->fetched[i];
+		unsigned int next = fetched->head;
+		unsigned int first = slot;
+
+		fetched->first = first;
+		fetched->bad = 0;
+		if (next >= num) {
+			fetched->bad = VHOST_CUSTOM_BAD_HEAD + 1;
+			fetched->count = 0;
+			continue;
+		}
+		for (;;) {
+			struct vring_desc __user *entry = &ring->desc[next];
+			struct vhc_desc *desc = &ring->snapshot[slot];
+			__virtio64 addr;
+			__virtio32 len;
+			__virtio16 flags, link;
+
+			if (slot == VHC_CHAIN_MAX) {
+				if (first)
+					goto full;
+				fetched->bad = VHOST_CUSTOM_BAD_LENGTH + 1;
+				break;
+			}
+			unsafe_get_user(addr, &entry->addr, fault);
+			unsafe_get_user(len, &entry->len, fault);
+			unsafe_get_user(flags, &entry->flags, fault);
+			desc->addr = __virtio64_to_cpu(le, addr);
+			desc->len = __virtio32_to_cpu(le, len);
+			desc->flags = __virtio16_to_cpu(le, flags);
+			slot++;
+			if (!(desc->flags & VRING_DESC_F_NEXT))
+				break;
+
+			if (desc->flags & VRING_DESC_F_INDIRECT) {
+				fetched->bad = VHOST_CUSTOM_BAD_INDIRECT + 1;
+				break;
+			}
+			if (slot - first == num) {
+				fetched->bad = VHOST_CUSTOM_BAD_LOOP + 1;
+				break;
+			}
+			unsafe_get_user(link, &entry->next, fault);
+			next = __virtio16_to_cpu(le, link);
+			if (next >= num) {
+				fetched->bad = VHOST_CUSTOM_BAD_NEXT + 1;
+				break;
+			}
+		}
+		fetched->count = slot - first;
+	}
+full:
+	user_read_access_end();
+	return i;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/**
+ * vhc_split_fetch() - read the next chains' descriptors into the ring's snapshot
+ * @ring: the ring; all that was fetched before was taken.
+ *
+ * Return: the number of chains, 0 if none is available, -EFAULT or -EINVAL.
+ */
+int vhc_split_fetch(struct vhc_ring *ring)
+{
+	unsigned int count = (u16)(ring->avail_idx - ring->next_avail);
+	int err;
+
+	if (!count) {
+		u16 idx;
+
+		err = avail_idx_read(ring, &idx);
+		if (err)
+			return err;
+		count = (u16)(idx - ring->next_avail);
+		if (!count)
+			return 0;
+		ring->avail_idx = idx;
+		/* B: entries and descriptors are read after the index that covers them. */
+		smp_rmb();
+	}
+	count = min_t(unsigned int, count, VHC_BATCH);
+	err = heads_read(ring, count);
+	if (err)
+		return err;
+	err = chains_read(ring, count);
+	if (err < 0)
+		return err;
+	ring->fetched_pos = 0;
+	ring->fetched_num = err;
+	return err;
+}
+
+/**
+ * vhc_split_publish() - copy the filled entries to the used ring and move its index
+ * @ring: the ring; at least one entry is filled, at most the ring's size of them.
+ *
+ * Return: how many there were, or -EFAULT.
+ */
+int vhc_split_publish(struct vhc_ring *ring)
+{
+	struct vring_used __user *used = ring->used;
+	unsigned int count = ring->done_num;
+	u32 mask = ring->num - 1;
+	unsigned int i;
+
+	ring->done_num = 0;
+	if (!user_write_access_begin(used, struct_size(used, ring, ring->num)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		struct vring_used_elem __user *elem = &used->ring[(ring->used_idx + i) & mask];
+
+		unsafe_put_user(ring->done[i].id, &elem->id, fault);
+		unsafe_put_user(ring->done[i].len, &elem->len, fault);
+	}
+	/* C: the entries, and what was written to the buffers, are visible before the index. */
+	smp_wmb();
+	unsafe_put_user(__cpu_to_virtio16(ring->little_endian, ring->used_idx + count),
+			&used->idx, fault);
+	user_write_access_end();
+	ring->used_idx += count;
+	return count;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * vhc_split_need_signal() - ask the driver's suppression fields
+ * @ring: the ring; entries were published since the last call.
+ *
+ * Return: 1 or 0, or -EFAULT.
+ */
+int vhc_split_need_signal(struct vhc_ring *ring)
+{
+	const bool le = ring->little_endian;
+	u16 old = ring->signalled_used;
+	bool valid = ring->signalled_valid;
+	__virtio16 word;
+
+	/* E: the used index is visible before the driver's wish is read. */
+	smp_mb();
+
+	if (ring->notify_on_empty && ring->avail_idx == ring->next_avail)
+		return 1;
+	if (!ring->event_idx) {
+		if (get_user(word, &ring->avail->flags))
+			return -EFAULT;
+		return !(__virtio16_to_cpu(le, word) & VRING_AVAIL_F_NO_INTERRUPT);
+	}
+
+	ring->signalled_used = ring->used_idx;
+	ring->signalled_valid = true;
+	if (!valid)
+		return 1;
+	if (get_user(word, used_event_of(ring)))
+		return -EFAULT;
+	return vring_need_event(__virtio16_to_cpu(le, word), ring->used_idx, old);
+}
+
+/* Without EVENT_IDX the driver looks at used->flags. */
+static int used_flags_write(struct vhc_ring *ring, bool notify_off)
+{
+	u16 flags = notify_off ? VRING_USED_F_NO_NOTIFY : 0;
+
+	if (ring->notify_off == notify_off)
+		return 0;
+	if (put_user(__cpu_to_virtio16(ring->little_endian, flags), &ring->used->flags))
+		return -EFAULT;
+	ring->notify_off = notify_off;
+	return 0;
+}
+
+/**
+ * vhc_split_enable_notify() - ask for a kick at the next chain, and look once more
+ * @ring: the ring.
+ *
+ * The kick is asked for beyond avail_idx, not next_avail: RX may have seen chains, found
+ * them too few for a frame and put them back. It must sleep until there are more.
+ *
+ * Return: 0, 1 if more chains are available than avail_idx said, -EFAULT or -EINVAL.
+ */
+int vhc_split_enable_notify(struct vhc_ring *ring)
+{
+	u16 idx;
+	int err;
+
+	if (ring->event_idx) {
+		err = put_user(__cpu_to_virtio16(ring->little_endian, ring->avail_idx),
+			       avail_event_of(ring));
+	} else {
+		err = used_flags_write(ring, false);
+	}
+	if (err)
+		return -EFAULT;
+
+	/* G: the wish for a kick is visible before the index is read again. */
+	smp_mb();
+
+	err = avail_idx_read(ring, &idx);
+	if (err)
+		return err;
+	if (idx == ring->avail_idx)
+		return 0;
+	ring->avail_idx = idx;
+	/* B, as in vhc_split_fetch(). */
+	smp_rmb();
+	return 1;
+}
+
+/**
+ * vhc_split_disable_notify() - say that kicks are not needed
+ * @ring: the ring.
+ *
+ * With EVENT_IDX there is nothing to write: the event index stays behind, and the driver
+ * does not kick again before it is moved.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int vhc_split_disable_notify(struct vhc_ring *ring)
+{
+	return ring->event_idx ? 0 : used_flags_write(ring, true);
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RX: frames from the tap's ring go into chains that the guest made available.
+ *
+ * Runs on the worker; the only entries are the work functions at the end, and
+ * vhc_rx_set_ring().
+ */
+#include <linux/if_tun.h>
+#include <linux/skb_array.h>
+#include <linux/uaccess.h>
+#include <net/sock.h>
+
+#include "vhost_custom.h"
+
+/* The chains that were gathered for one frame; their segments are in vq.iov. */
+struct rx_chains {
+	unsigned int chains;
+	unsigned int segments;
+};
+
+static void *rx_frame(struct vhc_rx *rx)
+{
+	if (rx->pos == rx->num) {
+		rx->pos = 0;
+		rx->num = ptr_ring_consume_batched(rx->ring, rx->frame, VHC_BATCH);
+		if (!rx->num)
+			return NULL;
+	}
+	return rx->frame[rx->pos];
+}
+
+static unsigned int rx_frame_len(void *frame)
+{
+	if (tun_is_xdp_frame(frame))
+		return tun_ptr_to_xdp(frame)->len;
+	return __skb_array_len_with_tag(frame);
+}
+
+static void rx_drop(struct vhc_queue *queue)
+{
+	struct vhc_rx *rx = &queue->rx;
+
+	tun_ptr_free(rx->frame[rx->pos++]);
+	queue->stats.dropped++;
+}
+
+/* Take @num chains, good or bad, and give all of them back empty. */
+static void rx_give_back(struct vhc_queue *queue, unsigned int num,
+			 enum vhost_custom_bad reason)
+{
+	struct vhc_ring *ring = &queue->ring;
+	struct vhc_chain chain;
+	int ret;
+
+	while (num--) {
+		ret = vhc_ring_take(ring, &chain, queue->vq.iov, UIO_MAXIOV);
+		if (ret != 1 && ret != -EBADMSG)
+			return;
+		if (ret == 1 || chain.bad != VHOST_CUSTOM_BAD_HEAD)
+			vhc_ring_fill(ring, chain.head, 0);
+	}
+	vhc_queue_bad(queue, reason);
+}
+
+/* Put the chains that were gathered so far, and @more, back. */
+static void rx_put_back(struct vhc_queue *queue, const struct rx_chains *got, unsigned int more)
+{
+	vhc_ring_unfill(&queue->ring, got->chains);
+	vhc_ring_rewind(&queue->ring, got->chains + more);
+}
+
+/* Returns 0, or an enum vhost_custom_bad + 1. */
+static unsigned int rx_check(int ret, const struct vhc_chain *chain)
+{
+	if (ret == -EBADMSG)
+		return chain->bad + 1;
+	if (chain->out_num)
+		return VHOST_CUSTOM_BAD_DIRECTION + 1;
+	if (!chain->in_num)
+		return VHOST_CUSTOM_BAD_LENGTH + 1;
+	return 0;
+}
+
+/*
+ * Gather chains for @need bytes, and fill in how much of each will be used.
+ *
+ * Returns 0; -EAGAIN if the driver has to make more available; -EMSGSIZE if the frame
+ * cannot fit; -EBADMSG if a bad chain was met and all up to it were given back; or the
+ * ring's error. Except for 0, no chain is held any more.
+ */
+static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
+{
+	const unsigned int max_chains = queue->mergeable ? VHC_CHAIN_MAX : 1;
+	struct vhc_ring *ring = &queue->ring;
+	struct vhc_chain chain;
+	unsigned int bad;
+	int ret;
+
+	got->chains = 0;
+	got->segments = 0;
+	for (;;) {
+		ret = vhc_ring_take(ring, &chain, queue->vq.iov + got->segments,
+				    UIO_MAXIOV - got->segments);
+		if (unlikely(!ret)) {
+			/* With all of the ring in hand there is nothing to wait for. */
+			ret = got->chains == ring->num ? -EMSGSIZE : -EAGAIN;
+			rx_put_back(queue, got, 0);
+			return ret;
+		}
+		if (unlikely(ret < 0 && ret != -EBADMSG)) {
+			rx_put_back(queue, got, 0);
+			return ret;
+		}
+		bad = rx_check(ret, &chain);
+		if (unlikely(bad)) {
+			rx_put_back(queue, got, 1);
+			/* A good chain, but no place left for its segments? */
+			if (ret == -EBADMSG && chain.bad == VHOST_CUSTOM_BAD_LENGTH &&
+			    got->segments)
+				return -EMSGSIZE;
+			rx_give_back(queue, got->chains + 1, bad - 1);
+			return -EBADMSG;
+		}
+		vhc_ring_fill(ring, chain.head, min_t(u64, chain.in_len, need));
+		got->chains++;
+		got->segments += chain.in_num;
+		if (chain.in_len >= need)
+			return 0;
+		need -= chain.in_len;
+		if (unlikely(got->chains == max_chains)) {
+			rx_put_back(queue, got, 0);
+			return -EMSGSIZE;
+		}
+	}
+}
+
+/* Set num_buffers, behind the part of the header that comes from the socket (5.1.6.4). */
+static int rx_put_num_buffers(struct vhc_queue *queue, struct iov_iter *iter,
+			      const struct rx_chains *got)
+{
+	__virtio16 num = __cpu_to_virtio16(queue->ring.little_endian, got->chains);
+
+	if (queue->hdr_len == sizeof(struct virtio_net_hdr))
+		return 0;
+	iov_iter_advance(iter, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
+	return copy_to_iter(&num, sizeof(num), iter) == sizeof(num) ? 0 : -EFAULT;
+}
+
+/* Move the next frame into the chains that were gathered. Consumes the frame. */
+static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
+		      const struct rx_chains *got)
+{
+	struct vhc_rx *rx = &queue->rx;
+	struct msghdr msg = {
+		.msg_control = rx->frame[rx->pos++],
+		.msg_flags = MSG_DONTWAIT,
+	};
+	struct iov_iter header;
+	int ret;
+
+	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, got->segments, need);
+	header = msg.msg_iter;
+	ret = sock->ops->recvmsg(sock, &msg, need, MSG_DONTWAIT | MSG_TRUNC);
+	if (unlikely(ret != need))
+		return ret < 0 ? ret : -EMSGSIZE;
+	return rx_put_num_buffers(queue, &header, got);
+}
+
+/* Let the tap wake us only while we wait for it: each wake-up costs the sender. */
+static void rx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
+{
+	vhost_poll_start(&queue->sock_poll, sock->file);
+}
+
+static void rx_ignore_socket(struct vhc_queue *queue)
+{
+	vhost_poll_stop(&queue->sock_poll);
+}
+
+/* Returns true if the frame is gone (delivered or dropped) or a chain was given back. */
+static bool rx_one(struct vhc_queue *queue, struct socket *sock, void *frame, u32 len)
+{
+	u32 need = len + queue->hdr_len;
+	struct rx_chains got;
+	int err;
+
+	err = rx_gather(queue, need, &got);
+	if (likely(!err)) {
+		err = rx_deliver(queue, sock, need, &got);
+		if (likely(!err)) {
+			queue->stats.packets++;
+			queue->stats.bytes += len;
+			return true;
+		}
+		queue->stats.dropped++;
+		rx_put_back(queue, &got, 0);
+		/* Memory that cannot be written would fail the next frame, too. */
+		if (err == -EFAULT)
+			rx_give_back(queue, got.chains, VHOST_CUSTOM_BAD_FAULT);
+		return true;
+	}
+	switch (err) {
+	case -EBADMSG:
+		return true;
+	case -EMSGSIZE:
+		rx_drop(queue);
+		return true;
+	case -EAGAIN:
+		queue->stats.stalls++;
+		return vhc_queue_wait_for_driver(queue);
+	default:
+		vhc_queue_bad_ring(queue, err);
+		vhc_ring_enable_notify(&queue->ring);
+		return false;
+	}
+}
+
+static void rx_frames(struct vhc_queue *queue, struct socket *sock)
+{
+	unsigned int steps = 0, bytes = 0;
+
+	while (steps++ < VHC_RUN_FRAMES && bytes < VHC_RUN_BYTES) {
+		void *frame = rx_frame(&queue->rx);
+		u32 len;
+
+		if (!frame) {
+			rx_wait_for_socket(queue, sock);
+			return;
+		}
+		if (queue->ring.done_num >= VHC_BATCH)
+			vhc_queue_publish(queue);
+		len = rx_frame_len(frame);
+		if (!rx_one(queue, sock, frame, len)) {
+			rx_ignore_socket(queue);
+			return;
+		}
+		bytes += len;
+	}
+	rx_ignore_socket(queue);
+	vhost_poll_queue(&queue->sock_poll);
+}
+
+static void rx_run(struct vhc_queue *queue)
+{
+	struct socket *sock = vhc_queue_begin(queue);
+
+	if (!sock)
+		return;
+	vhc_ring_disable_notify(&queue->ring);
+	rx_frames(queue, sock);
+	vhc_queue_end(queue);
+}
+
+/**
+ * vhc_rx_kick() - the driver made chains available
+ * @work: of the virtqueue's poll.
+ */
+void vhc_rx_kick(struct vhost_work *work)
+{
+	struct vhc_queue *queue = container_of(work, struct vhc_queue, vq.poll.work);
+
+	mutex_lock(&queue->vq.mutex);
+	queue->stats.kicks++;
+	rx_run(queue);
+	mutex_unlock(&queue->vq.mutex);
+}
+
+/**
+ * vhc_rx_ready() - the tap has frames, or a run was too long and goes on
+ * @work: of the queue's socket poll.
+ */
+void vhc_rx_ready(struct vhost_work *work)
+{
+	struct vhc_queue *queue = container_of(work, struct vhc_queue, sock_poll.work);
+
+	mutex_lock(&queue->vq.mutex);
+	rx_run(queue);
+	mutex_unlock(&queue->vq.mutex);
+}
+
+/**
+ * vhc_rx_set_ring() - take frames from another tap, or from none
+ * @queue: the RX queue.
+ * @ring: the tap's ring, or NULL.
+ *
+ * Frames that were taken from the old one go back there.
+ *
+ * Context: process; vq->mutex is held.
+ */
+void vhc_rx_set_ring(struct vhc_queue *queue, struct ptr_ring *ring)
+{
+	struct vhc_rx *rx = &queue->rx;
+
+	lockdep_assert_held(&queue->vq.mutex);
+	if (rx->ring && rx->pos < rx->num)
+		ptr_ring_unconsume(rx->ring, rx->frame + rx->pos, rx->num - rx->pos,
+				   tun_ptr_free);
+	rx->pos = 0;
+	rx->num = 0;
+	rx->ring = ring;
+}

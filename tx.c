@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TX: chains that the guest made available become frames on the socket.
+ *
+ * Runs on the worker; the only entries are the work functions at the end, and
+ * vhc_tx_free(). Small frames are copied and sent to tun 64 at a time; the others, and all
+ * frames of a socket with a limited send buffer, go one by one through sendmsg().
+ */
+#include <linux/if_ether.h>
+#include <linux/skbuff.h>
+#include <linux/uaccess.h>
+#include <net/sock.h>
+
+#include "vhost_custom.h"
+
+enum {
+	/* More than any frame, and far from what an int of the network stack can hold. */
+	TX_LEN_MAX = 1024 * 1024,
+};
+
+/* What the rest of a run needs to know about the socket. */
+struct tx_run {
+	struct socket *sock;
+	unsigned int pad;	/* bytes before a batched frame's data; 0: do not batch */
+	unsigned int frames;
+	unsigned int bytes;
+};
+
+/* Send the batched frames, then hand their chains back. */
+static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
+{
+	struct vhc_tx *tx = &queue->tx;
+	struct tun_msg_ctl ctl = {
+		.type = TUN_MSG_PTR,
+		.num = tx->num,
+		.ptr = tx->xdp,
+	};
+	struct msghdr msg = {
+		.msg_control = &ctl,
+		.msg_controllen = sizeof(ctl),
+		.msg_flags = MSG_DONTWAIT,
+	};
+
+	if (tx->num) {
+		if (likely(run->sock->ops->sendmsg(run->sock, &msg, 0) >= 0)) {
+			queue->stats.packets += tx->num;
+			queue->stats.bytes += tx->bytes;
+		} else {
+			/* Only a tap without its device refuses a batch; it took nothing. */
+			queue->stats.dropped += tx->num;
+			while (tx->num)
+				page_frag_free(tx->xdp[--tx->num].data_hard_start);
+		}
+		tx->num = 0;
+		tx->bytes = 0;
+	}
+	vhc_queue_publish(queue);
+}
+
+static int iov_copy(void *to, const struct iovec *iov, unsigned int num)
+{
+	for (; num; num--, iov++) {
+		/* Not copy_from_user(): the caller made room for all of the chain. */
+		if (_copy_from_user(to, iov->iov_base, iov->iov_len))
+			return -EFAULT;
+		to += iov->iov_len;
+	}
+	return 0;
+}
+
+/* Does the header ask for a checksum at a place inside of the frame? */
+static bool csum_fits(const struct virtio_net_hdr *hdr, bool le, unsigned int len)
+{
+	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	return __virtio16_to_cpu(le, hdr->csum_start) +
+	       __virtio16_to_cpu(le, hdr->csum_offset) + 2 <= len;
+}
+
+/*
+ * Copy a frame to memory of its own and put it behind the batch.
+ *
+ * The chain is read once, header and data in one go, to where the data has to be; then the
+ * header moves to where tun looks for it. tun may read more of a header than the driver
+ * has, so the rest is zero.
+ *
+ * Returns 0, -ENOSPC if the frame is too large for a batch, -ENOMEM, -EFAULT, or -EINVAL
+ * for a header that makes no sense.
+ */
+static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+{
+	unsigned int len = chain->out_len - queue->hdr_len;
+	unsigned int size = SKB_DATA_ALIGN(run->pad + len) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct vhc_tx *tx = &queue->tx;
+	struct xdp_buff *xdp = &tx->xdp[tx->num];
+	void *buf, *hdr;
+	int err;
+
+	if (size > PAGE_SIZE)
+		return -ENOSPC;
+	buf = page_frag_alloc(&tx->frags, size, GFP_KERNEL);
+	if (unlikely(!buf))
+		return -ENOMEM;
+
+	hdr = buf + run->pad - queue->hdr_len;
+	err = iov_copy(hdr, queue->vq.iov, chain->out_num);
+	if (unlikely(err))
+		goto err_free;
+	err = -EINVAL;
+	if (unlikely(!csum_fits(hdr, queue->ring.little_endian, len)))
+		goto err_free;
+
+	xdp_init_buff(xdp, size, NULL);
+	xdp_prepare_buff(xdp, buf, run->pad, len, true);
+	buf = vhc_xdp_header(buf, size);
+	memset(buf + sizeof(struct virtio_net_hdr), 0,
+	       VHC_XDP_HEADER_MAX - sizeof(struct virtio_net_hdr));
+	memcpy(buf, hdr, queue->hdr_len);
+	tx->num++;
+	tx->bytes += len;
+	return 0;
+
+err_free:
+	page_frag_free(buf);
+	return err;
+}
+
+static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	int ret;
+
+	iov_iter_init(&msg.msg_iter, ITER_SOURCE, queue->vq.iov, chain->out_num, chain->out_len);
+	ret = run->sock->ops->sendmsg(run->sock, &msg, chain->out_len);
+	if (ret < 0)
+		return ret;
+	queue->stats.packets++;
+	queue->stats.bytes += chain->out_len - queue->hdr_len;
+	return 0;
+}
+
+/* Returns 0, or an enum vhost_custom_bad + 1. */
+static unsigned int tx_check(struct vhc_queue *queue, const struct vhc_chain *chain)
+{
+	if (chain->in_num)
+		return VHOST_CUSTOM_BAD_DIRECTION + 1;
+	if (chain->out_len < queue->hdr_len)
+		return VHOST_CUSTOM_BAD_HEADER + 1;
+	if (chain->out_len > TX_LEN_MAX)
+		return VHOST_CUSTOM_BAD_LENGTH + 1;
+	return 0;
+}
+
+/* A frame was not sent: its chain goes back, and somebody's counter goes up. */
+static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, int err)
+{
+	switch (err) {
+	case -EFAULT:
+		vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_FAULT);
+		break;
+	case -ENOMEM:
+	case -ENOBUFS:
+	case -EBADFD:	/* the tap lost its device */
+	case -EIO:	/* the device is down */
+		queue->stats.dropped++;
+		vhc_ring_fill(&queue->ring, chain->head, 0);
+		break;
+	default:
+		vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_FRAME);
+	}
+}
+
+/* Returns 0 if the chain is dealt with, -EAGAIN if the socket cannot take it now. */
+static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+{
+	unsigned int bad = tx_check(queue, chain);
+	int err;
+
+	if (unlikely(bad)) {
+		vhc_queue_give_back(queue, chain, bad - 1);
+		return 0;
+	}
+	if (run->pad && chain->out_len >= queue->hdr_len + ETH_HLEN) {
+		err = tx_batch(queue, run, chain);
+		if (likely(!err)) {
+			vhc_ring_fill(&queue->ring, chain->head, 0);
+			return 0;
+		}
+		if (err == -EINVAL) {
+			vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_HEADER);
+			return 0;
+		}
+		if (err == -ENOSPC) {
+			/* Frames must not overtake each other. */
+			if (queue->tx.num)
+				tx_flush(queue, run);
+			err = tx_send(queue, run, chain);
+		}
+	} else {
+		if (queue->tx.num)
+			tx_flush(queue, run);
+		err = tx_send(queue, run, chain);
+	}
+	if (unlikely(err == -EAGAIN))
+		return err;
+	if (unlikely(err))
+		tx_failed(queue, chain, err);
+	else
+		vhc_ring_fill(&queue->ring, chain->head, 0);
+	return 0;
+}
+
+/*
+ * How a frame's memory is laid out for tun, if it can be sent in a batch at all: batches are
+ * not accounted to the socket's send buffer, so they are for unlimited ones.
+ */
+static unsigned int tx_pad(struct socket *sock)
+{
+	unsigned int pad = NET_SKB_PAD + NET_IP_ALIGN;
+
+	static_assert(sizeof(int) + VHC_XDP_HEADER_MAX <= NET_SKB_PAD);
+	if (sock->sk->sk_sndbuf != INT_MAX)
+		return 0;
+	if (sock_flag(sock->sk, SOCK_XDP))
+		pad += XDP_PACKET_HEADROOM;
+	return SKB_DATA_ALIGN(pad);
+}
+
+/* The send buffer is full: run again when the socket says that there is room. */
+static void tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
+{
+	queue->stats.stalls++;
+	vhost_poll_stop(&queue->sock_poll);
+	vhost_poll_start(&queue->sock_poll, sock->file);
+}
+
+static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
+{
+	struct vhc_ring *ring = &queue->ring;
+	struct vhc_chain chain;
+	int ret;
+
+	while (run->frames < VHC_RUN_FRAMES && run->bytes < VHC_RUN_BYTES) {
+		if (ring->done_num >= VHC_BATCH)
+			tx_flush(queue, run);
+
+		ret = vhc_ring_take(ring, &chain, queue->vq.iov, UIO_MAXIOV);
+		if (!ret) {
+			tx_flush(queue, run);
+			if (vhc_queue_wait_for_driver(queue))
+				continue;
+			return;
+		}
+		if (unlikely(ret == -EBADMSG)) {
+			run->frames++;
+			vhc_queue_give_back(queue, &chain, chain.bad);
+			continue;
+		}
+		if (unlikely(ret < 0)) {
+			vhc_queue_bad_ring(queue, ret);
+			vhc_ring_enable_notify(ring);
+			return;
+		}
+		run->frames++;
+		run->bytes += chain.out_len;
+		if (unlikely(tx_chain(queue, run, &chain))) {
+			vhc_ring_rewind(ring, 1);
+			tx_wait_for_socket(queue, run->sock);
+			return;
+		}
+	}
+	vhost_poll_queue(&queue->sock_poll);
+}
+
+static void tx_run(struct vhc_queue *queue)
+{
+	struct tx_run run = {};
+
+	run.sock = vhc_queue_begin(queue);
+	if (!run.sock)
+		return;
+	run.pad = tx_pad(run.sock);
+	vhc_ring_disable_notify(&queue->ring);
+	tx_chains(queue, &run);
+	tx_flush(queue, &run);
+	vhc_queue_end(queue);
+}
+
+/**
+ * vhc_tx_kick() - the driver made chains available
+ * @work: of the virtqueue's poll.
+ */
+void vhc_tx_kick(struct vhost_work *work)
+{
+	struct vhc_queue *queue = container_of(work, struct vhc_queue, vq.poll.work);
+
+	mutex_lock(&queue->vq.mutex);
+	queue->stats.kicks++;
+	tx_run(queue);
+	mutex_unlock(&queue->vq.mutex);
+}
+
+/**
+ * vhc_tx_ready() - the socket has room, or a run was too long and goes on
+ * @work: of the queue's socket poll.
+ */
+void vhc_tx_ready(struct vhost_work *work)
+{
+	struct vhc_queue *queue = container_of(work, struct vhc_queue, sock_poll.work);
+
+	mutex_lock(&queue->vq.mutex);
+	tx_run(queue);
+	mutex_unlock(&queue->vq.mutex);
+}
+
+/**
+ * vhc_tx_free() - give the frames' memory back, when the file is closed
+ * @queue: the TX queue; no run can happen any more.
+ */
+void vhc_tx_free(struct vhc_queue *queue)
+{
+	vhc_frag_cache_drain(&queue->tx.frags);
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/vhost-custom: a host-kernel backend for virtio-net, in place of vhost_net.
+ *
+ * The kernel's vhost core is the control plane: owner and memory, rings and eventfds, the
+ * worker. This module is the data plane: tx.c and rx.c move frames between the rings and a
+ * tap's socket. This file owns the module, the device node and the ioctls; it never looks
+ * into a ring.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_net.h>
+
+#include "compat/layout.h"
+#include "vhost_custom.h"
+
+static const u64 vhc_features = BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
+				BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+				BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+				BIT_ULL(VIRTIO_F_VERSION_1) |
+				BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+
+static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
+
+static int vhc_open(struct inode *inode, struct file *file)
+{
+	struct vhc_net *net = kvzalloc(sizeof(*net), GFP_KERNEL);
+	int i;
+
+	if (!net)
+		return -ENOMEM;
+
+	for (i = 0; i < VHC_QUEUES; i++)
+		net->vqs[i] = &net->queue[i].vq;
+	net->vqs[VHC_RX]->handle_kick = vhc_rx_kick;
+	net->vqs[VHC_TX]->handle_kick = vhc_tx_kick;
+	/*
+	 * The engine has its own arrays; the core's, which are sized by the first number,
+	 * are not used. Runs keep their own account of the weights, too.
+	 */
+	vhost_dev_init(&net->dev, net->vqs, VHC_QUEUES, 1, VHC_RUN_FRAMES, VHC_RUN_BYTES, true,
+		       NULL);
+	vhc_queue_init(&net->queue[VHC_RX], vhc_rx_ready, EPOLLIN);
+	vhc_queue_init(&net->queue[VHC_TX], vhc_tx_ready, EPOLLOUT);
+	file->private_data = net;
+	return 0;
+}
+
+/* Set a queue's socket, or none. The caller puts what is returned in @old after a flush. */
+static int set_socket(struct vhc_net *net, unsigned int index, struct socket *sock,
+		      struct socket **old)
+{
+	struct vhc_queue *queue = &net->queue[index];
+	int err;
+
+	lockdep_assert_held(&net->dev.mutex);
+	mutex_lock(&queue->vq.mutex);
+	err = vhc_queue_set_socket(queue, sock, old);
+	if (!err && index == VHC_RX)
+		vhc_rx_set_ring(queue, sock ? vhc_sock_ring(sock) : NULL);
+	mutex_unlock(&queue->vq.mutex);
+	return err;
+}
+
+/* Stop both queues; on return no run is under way. */
+static void stop(struct vhc_net *net)
+{
+	struct socket *old[VHC_QUEUES];
+	int i;
+
+	for (i = 0; i < VHC_QUEUES; i++)
+		set_socket(net, i, NULL, &old[i]);
+	/* Kicks come from outside until vhost_dev_stop(); a run without socket does nothing. */
+	vhost_dev_flush(&net->dev);
+	vhost_dev_stop(&net->dev);
+	for (i = 0; i < VHC_QUEUES; i++)
+		vhc_sock_put(old[i]);
+}
+
+/*
+ * The end of a file's life. Who may still use it?
+ * 1. An ioctl: none, they hold a reference to the file.
+ * 2. A run: stop() waits for those that began, and a later one finds no socket.
+ * 3. A wake-up by a tap: its wait entry is removed in stop(), under the wait queue's lock.
+ * 4. A wake-up by a kick: removed by vhost_dev_stop().
+ * 5. Work queued by one of these before: flushed by vhost_dev_stop(); the worker is gone
+ *    after vhost_dev_cleanup().
+ */
+static int vhc_release(struct inode *inode, struct file *file)
+{
+	struct vhc_net *net = file->private_data;
+
+	mutex_lock(&net->dev.mutex);
+	stop(net);
+	mutex_unlock(&net->dev.mutex);
+	vhost_dev_cleanup(&net->dev);
+	vhc_tx_free(&net->queue[VHC_TX]);
+	kvfree(net);
+	return 0;
+}
+
+static void set_features(struct vhc_net *net, u64 features)
+{
+	const u64 long_header = BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_F_VERSION_1);
+	int i;
+
+	lockdep_assert_held(&net->dev.mutex);
+	for (i = 0; i < VHC_QUEUES; i++) {
+		struct vhc_queue *queue = &net->queue[i];
+
+		mutex_lock(&queue->vq.mutex);
+		queue->vq.acked_features = features;
+		queue->hdr_len = features & long_header ?
+				 sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+				 sizeof(struct virtio_net_hdr);
+		queue->mergeable = features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+		mutex_unlock(&queue->vq.mutex);
+	}
+}
+
+static long reset_owner(struct vhc_net *net)
+{
+	struct vhost_iotlb *umem;
+	long err = vhost_dev_check_owner(&net->dev);
+
+	if (err)
+		return err;
+	umem = vhost_dev_reset_owner_prepare();
+	if (!umem)
+		return -ENOMEM;
+	stop(net);
+	vhost_dev_reset_owner(&net->dev, umem);
+	set_features(net, 0);
+	return 0;
+}
+
+/* Start a queue, or move it to another socket. */
+static long set_backend_fd(struct vhc_net *net, unsigned int index, int fd)
+{
+	struct vhc_queue *queue = &net->queue[index];
+	struct socket *sock, *old;
+	bool ready;
+	long err;
+
+	mutex_lock(&queue->vq.mutex);
+	ready = vhost_vq_access_ok(&queue->vq);
+	mutex_unlock(&queue->vq.mutex);
+	if (!ready)
+		return -EFAULT;
+
+	sock = vhc_sock_get(fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	if (sock == queue->vq.private_data) {
+		vhc_sock_put(sock);
+		return 0;
+	}
+	err = set_socket(net, index, sock, &old);
+	if (err) {
+		vhc_sock_put(sock);
+		return err;
+	}
+	vhost_dev_flush(&net->dev);
+	vhc_sock_put(old);
+	return 0;
+}
+
+static long set_backend(struct vhc_net *net, const struct vhost_vring_file *file)
+{
+	struct socket *old;
+	long err = vhost_dev_check_owner(&net->dev);
+
+	if (err)
+		return err;
+	if (file->index >= VHC_QUEUES)
+		return -ENOBUFS;
+	if (file->fd != VHOST_FILE_UNBIND)
+		return set_backend_fd(net, file->index, file->fd);
+
+	/* QEMU aborts if a queue cannot be stopped. */
+	vhost_clear_msg(&net->dev);
+	set_socket(net, file->index, NULL, &old);
+	if (old)
+		vhost_dev_flush(&net->dev);
+	vhc_sock_put(old);
+	return 0;
+}
+
+/* Those that the core knows. */
+static long core_ioctl(struct vhc_net *net, unsigned int cmd, void __user *argp)
+{
+	long ret = vhost_dev_ioctl(&net->dev, cmd, argp);
+
+	if (ret == -ENOIOCTLCMD)
+		return vhost_vring_ioctl(&net->dev, cmd, argp);
+	vhost_dev_flush(&net->dev);
+	return ret;
+}
+
+static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vhc_net *net = file->private_data;
+	void __user *argp = (void __user *)arg;
+	struct vhost_vring_file backend;
+	u64 features;
+	long ret = 0;
+
+	/* What can be done without a lock: copy the argument, or answer. */
+	switch (cmd) {
+	case VHOST_GET_FEATURES:
+		return copy_to_user(argp, &vhc_features, sizeof(u64)) ? -EFAULT : 0;
+	case VHOST_GET_BACKEND_FEATURES:
+		return copy_to_user(argp, &vhc_backend_features, sizeof(u64)) ? -EFAULT : 0;
+	case VHOST_CUSTOM_GET_QUEUE_STATS:
+		return vhc_stats_ioctl(net, argp);
+	case VHOST_SET_FEATURES:
+		if (copy_from_user(&features, argp, sizeof(features)))
+			return -EFAULT;
+		if (features & ~vhc_features)
+			return -EOPNOTSUPP;
+		break;
+	case VHOST_SET_BACKEND_FEATURES:
+		if (copy_from_user(&features, argp, sizeof(features)))
+			return -EFAULT;
+		if (features & ~vhc_backend_features)
+			return -EOPNOTSUPP;
+		break;
+	case VHOST_NET_SET_BACKEND:
+		if (copy_from_user(&backend, argp, sizeof(backend)))
+			return -EFAULT;
+		break;
+	}
+
+	mutex_lock(&net->dev.mutex);
+	switch (cmd) {
+	case VHOST_SET_FEATURES:
+		set_features(net, features);
+		break;
+	case VHOST_SET_BACKEND_FEATURES:
+		vhost_set_backend_features(&net->dev, features);
+		break;
+	case VHOST_NET_SET_BACKEND:
+		ret = set_backend(net, &backend);
+		break;
+	case VHOST_SET_OWNER:
+		ret = vhost_dev_set_owner(&net->dev);
+		break;
+	case VHOST_RESET_OWNER:
+		ret = reset_owner(net);
+		break;
+	default:
+		ret = core_ioctl(net, cmd, argp);
+	}
+	mutex_unlock(&net->dev.mutex);
+	return ret;
+}
+
+static ssize_t vhc_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct vhc_net *net = iocb->ki_filp->private_data;
+
+	return vhost_chr_read_iter(&net->dev, to, iocb->ki_filp->f_flags & O_NONBLOCK);
+}
+
+static ssize_t vhc_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct vhc_net *net = iocb->ki_filp->private_data;
+
+	return vhost_chr_write_iter(&net->dev, from);
+}
+
+static __poll_t vhc_poll(struct file *file, poll_table *wait)
+{
+	struct vhc_net *net = file->private_data;
+
+	return vhost_chr_poll(file, &net->dev, wait);
+}
+
+static void vhc_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	vhc_stats_show(file->private_data, m);
+}
+
+static const struct file_operations vhc_fops = {
+	.owner = THIS_MODULE,
+	.open = vhc_open,
+	.release = vhc_release,
+	.unlocked_ioctl = vhc_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.read_iter = vhc_read_iter,
+	.write_iter = vhc_write_iter,
+	.poll = vhc_poll,
+	.show_fdinfo = vhc_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice vhc_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vhost-custom",
+	.fops = &vhc_fops,
+};
+
+static int __init vhc_init(void)
+{
+	int err = vhc_layout_check();
+
+	return err ?: misc_register(&vhc_misc);
+}
+
+static void __exit vhc_exit(void)
+{
+	misc_deregister(&vhc_misc);
+}
+
+module_init(vhc_init);
+module_exit(vhc_exit);
+
+MODULE_DESCRIPTION("Host-kernel backend for virtio-net, in place of vhost_net");
+MODULE_AUTHOR("The vhost_custom developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

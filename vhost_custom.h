@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module's own declarations, grouped by the file that owns them.
+ *
+ * RX and TX are named from the guest's side: RX is what the guest receives.
+ *
+ * Locks, outermost first: vhost_dev.mutex (ioctls, one at a time), vhost_virtqueue.mutex
+ * (a queue's run, or a change of its configuration). A run holds its own queue's alone.
+ *
+ * Layers: calls go down only.
+ *	vhost_custom.c
+ *	tx.c rx.c
+ *	queue.c sock.c
+ *	ring.c, ring_split.c, mem.c
+ *	stats.c, compat/
+ */
+#ifndef VHOST_CUSTOM_H
+#define VHOST_CUSTOM_H
+
+#include <linux/net.h>
+#include <linux/ptr_ring.h>
+#include <linux/seq_file.h>
+
+#include "compat/compat.h"
+#include "ring.h"
+#include "uapi/vhost_custom.h"
+
+enum {
+	VHC_RX = 0,
+	VHC_TX = 1,
+	VHC_QUEUES = 2,
+};
+
+/* A run ends after this much, so that the worker's other queue gets its turn. */
+enum {
+	VHC_RUN_FRAMES = 256,
+	VHC_RUN_BYTES = 512 * 1024,
+};
+
+/**
+ * struct vhc_rx - what only the RX queue has
+ * @ring: the tap's ring of frames, or NULL without a socket. Ours as long as the socket is.
+ * @frame: frames taken out of @ring and not delivered yet: from @pos up to @num.
+ */
+struct vhc_rx {
+	struct ptr_ring *ring;
+	unsigned int pos;
+	unsigned int num;
+	void *frame[VHC_BATCH];
+};
+
+/**
+ * struct vhc_tx - what only the TX queue has
+ * @frags: where the memory of small frames comes from.
+ * @num: frames in @xdp that were not sent yet; 0 between runs.
+ * @bytes: their bytes.
+ * @xdp: frames for one sendmsg().
+ */
+struct vhc_tx {
+	struct page_frag_cache frags;
+	unsigned int num;
+	unsigned int bytes;
+	struct xdp_buff xdp[VHC_BATCH];
+};
+
+/**
+ * struct vhc_queue - one virtqueue with its socket
+ * @vq: the core's part. Its private_data is the socket.
+ * @sock_poll: queues a run when the socket is ready, and when a run asks for another one.
+ * @hdr_len: bytes of the virtio-net header, from the features.
+ * @mergeable: frames may be spread over several chains (VIRTIO_NET_F_MRG_RXBUF).
+ * @ring: the ring engine's part.
+ * @stats: counters; written by runs only, under vq.mutex.
+ * @rx: of the RX queue.
+ * @tx: of the TX queue.
+ */
+struct vhc_queue {
+	struct vhost_virtqueue vq;
+	struct vhost_poll sock_poll;
+	unsigned int hdr_len;
+	bool mergeable;
+	struct vhost_custom_queue_stats stats;
+	union {
+		struct vhc_rx rx;
+		struct vhc_tx tx;
+	};
+	struct vhc_ring ring;
+};
+
+/**
+ * struct vhc_net - an open file: a queue pair
+ * @dev: the core's part.
+ * @vqs: what @dev points to.
+ * @queue: by VHC_RX and VHC_TX.
+ */
+struct vhc_net {
+	struct vhost_dev dev;
+	struct vhost_virtqueue *vqs[VHC_QUEUES];
+	struct vhc_queue queue[VHC_QUEUES];
+};
+
+/* queue.c: a queue's life; under vq.mutex unless said otherwise */
+void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask);
+int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old);
+struct socket *vhc_queue_begin(struct vhc_queue *queue);
+void vhc_queue_end(struct vhc_queue *queue);
+void vhc_queue_publish(struct vhc_queue *queue);
+void vhc_queue_bad(struct vhc_queue *queue, enum vhost_custom_bad reason);
+void vhc_queue_bad_ring(struct vhc_queue *queue, int err);
+void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
+			 enum vhost_custom_bad reason);
+bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
+
+/* rx.c, tx.c: the work functions, on the worker */
+void vhc_rx_kick(struct vhost_work *work);
+void vhc_rx_ready(struct vhost_work *work);
+void vhc_tx_kick(struct vhost_work *work);
+void vhc_tx_ready(struct vhost_work *work);
+void vhc_rx_set_ring(struct vhc_queue *queue, struct ptr_ring *ring);
+void vhc_tx_free(struct vhc_queue *queue);
+
+/* sock.c: backends; any process context */
+struct socket *vhc_sock_get(int fd);
+void vhc_sock_put(struct socket *sock);
+struct ptr_ring *vhc_sock_ring(struct socket *sock);
+
+/* mem.c: guest memory; under vq.mutex */
+int vhc_mem_translate(void *opaque, u64 addr, struct vhc_window *window);
+
+/* stats.c: readers of the counters; any process context */
+long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user *to);
+void vhc_stats_show(struct vhc_net *net, struct seq_file *m);
+
+#endif

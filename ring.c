@@ -136,7 +136,7 @@ static inline unsigned int chain_append(struct vhc_ring *ring, struct vhc_chain 
 }
 
 /*
- * Copy an indirect table, or as much of it as a chain can use, to ring->table.
+ * Copy an indirect table, or as many entries as a chain may have, to ring->table.
  * Returns 0 or an enum vhost_custom_bad + 1; @count is what was copied.
  */
 static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigned int *count)
@@ -194,8 +194,10 @@ static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *
 		if (!(flags & VRING_DESC_F_NEXT))
 			return 0;
 		next = __virtio16_to_cpu(le, entry->next);
-		if (next >= count)
+		if (next >= desc->len / sizeof(*entry))
 			return VHOST_CUSTOM_BAD_NEXT + 1;
+		if (next >= count)
+			return VHOST_CUSTOM_BAD_LENGTH + 1;
 	}
 	return VHOST_CUSTOM_BAD_LOOP + 1;
 }

@@ -8,8 +8,10 @@
  * Between user_*_access_begin() and _end() no function may be called; on some
  * architectures the section is also good for the given range alone. Page faults are fine.
  */
+#include <asm/barrier.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/uaccess.h>
 #include <linux/virtio_byteorder.h>
 
@@ -25,15 +27,21 @@ static inline __virtio16 __user *avail_event_of(struct vhc_ring *ring)
 	return (__virtio16 __user *)&ring->used->ring[ring->num];
 }
 
-/* Read avail->idx; -EINVAL if the driver made more chains available than there can be. */
+/*
+ * Read avail->idx; -EINVAL if the driver made more chains available than there can be, or
+ * took some away that it had shown.
+ */
 static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 {
+	u16 known = ring->avail_idx - ring->next_avail;
 	__virtio16 word;
+	u16 count;
 
 	if (get_user(word, &ring->avail->idx))
 		return -EFAULT;
 	*idx = __virtio16_to_cpu(ring->little_endian, word);
-	if ((u16)(*idx - ring->next_avail) > ring->num)
+	count = *idx - ring->next_avail;
+	if (count > ring->num || count < known)
 		return -EINVAL;
 	return 0;
 }
@@ -157,13 +165,15 @@ int vhc_split_fetch(struct vhc_ring *ring)
 		smp_rmb();
 	}
 	count = min_t(unsigned int, count, VHC_BATCH);
+	/* Overwritten from here on, even if that fails: a rewind must not go back to them. */
+	ring->fetched_pos = 0;
+	ring->fetched_num = 0;
 	err = heads_read(ring, count);
 	if (err)
 		return err;
 	err = chains_read(ring, count);
 	if (err < 0)
 		return err;
-	ring->fetched_pos = 0;
 	ring->fetched_num = err;
 	return err;
 }
@@ -196,6 +206,9 @@ int vhc_split_publish(struct vhc_ring *ring)
 			&used->idx, fault);
 	user_write_access_end();
 	ring->used_idx += count;
+	/* All the way around since the driver was asked: its answer says nothing any more. */
+	if ((u16)(ring->used_idx - ring->signalled_used) < count)
+		ring->signalled_valid = false;
 	return count;
 fault:
 	user_write_access_end();

@@ -219,7 +219,7 @@ static unsigned int tx_pad(struct socket *sock)
 {
 	unsigned int pad = NET_SKB_PAD + NET_IP_ALIGN;
 
-	static_assert(sizeof(int) + VHC_XDP_HEADER_MAX <= NET_SKB_PAD);
+	BUILD_BUG_ON(sizeof(int) + VHC_XDP_HEADER_MAX > NET_SKB_PAD);
 	if (sock->sk->sk_sndbuf != INT_MAX)
 		return 0;
 	if (sock_flag(sock->sk, SOCK_XDP))

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each reason to refuse a chain or a ring, produced by one fault while all else is right.
+ * What comes behind must still work. Names are claims.
+ */
+#include "rig.h"
+
+enum {
+	NUM = 4096,
+	HEAD = 7,		/* the bad chain; 0 and 1 are good ones */
+	NEXT = VRING_DESC_F_NEXT,
+	WRITE = VRING_DESC_F_WRITE,
+	INDIRECT = VRING_DESC_F_INDIRECT,
+};
+
+static void desc(struct rig *rig, u16 index, u64 addr, u32 len, u16 flags, u16 next)
+{
+	driver_desc(&rig->drv, &rig->drv.desc[index], addr, len, flags, next);
+}
+
+static void entry(struct rig *rig, u16 index, u64 addr, u32 len, u16 flags, u16 next)
+{
+	driver_desc(&rig->drv, rig_table(rig, index * 16), addr, len, flags, next);
+}
+
+static void table(struct rig *rig, u64 addr, u32 len)
+{
+	desc(rig, HEAD, addr, len, INDIRECT, 0);
+}
+
+/* @count entries in a row; the last one has next too if @endless. */
+static void row(struct rig *rig, unsigned int count, bool endless)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		entry(rig, i, GPA_A, 1, i < count - 1 || endless ? NEXT : 0, i + 1);
+}
+
+/* Take a chain that must be bad. */
+static void expect_bad(struct rig *rig, unsigned int reason)
+{
+	assert_int_equal(rig_take(rig), -EBADMSG);
+	assert_int_equal(rig->chain.bad, reason);
+	if (reason != VHOST_CUSTOM_BAD_HEAD)
+		assert_int_equal(rig->chain.head, HEAD);
+}
+
+/*
+ * Between two good chains, in one fetch and in three, offer head @head with what the
+ * caller wrote.
+ */
+static void one_bad(struct rig *rig, u16 head, unsigned int reason)
+{
+	rig_table_sync(rig);
+	rig_simple(rig, 0);
+	rig_simple(rig, 1);
+
+	driver_offer(&rig->drv, 0);
+	driver_offer(&rig->drv, head);
+	rig_offer_one(rig, 1);
+	rig_expect_simple(rig, 0);
+	expect_bad(rig, reason);
+	rig_expect_simple(rig, 1);
+	assert_int_equal(rig_take(rig), 0);
+
+	vhc_ring_begin(&rig->ring);
+	rig_offer_one(rig, head);
+	expect_bad(rig, reason);
+	rig_offer_one(rig, 1);
+	rig_expect_simple(rig, 1);
+	rig_free(rig);
+}
+
+static struct rig *start(void)
+{
+	return rig_new(NUM, 0, 65535);
+}
+
+static void head_beyond_the_table(void **state)
+{
+	(void)state;
+	one_bad(start(), NUM, VHOST_CUSTOM_BAD_HEAD);
+	one_bad(start(), 65535, VHOST_CUSTOM_BAD_HEAD);
+	one_bad(rig_new(32768, 0, 0), 32768, VHOST_CUSTOM_BAD_HEAD);
+	one_bad(rig_new(4, BIG_ENDIAN_RING, 0), 4, VHOST_CUSTOM_BAD_HEAD);
+}
+
+static void last_head_of_the_table_is_good(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	rig_simple(rig, NUM - 1);
+	rig_offer_one(rig, NUM - 1);
+	rig_expect_simple(rig, NUM - 1);
+	rig_free(rig);
+}
+
+static void next_case(u16 next)
+{
+	struct rig *rig = start();
+
+	desc(rig, HEAD, GPA_A, 1, NEXT, next);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_NEXT);
+}
+
+static void next_beyond_the_table(void **state)
+{
+	(void)state;
+	next_case(NUM);
+	next_case(65535);
+}
+
+static void next_beyond_an_indirect_table(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	entry(rig, 0, GPA_A, 1, NEXT, 1);
+	entry(rig, 1, GPA_A, 1, NEXT, 2);
+	entry(rig, 2, GPA_A, 1, 0, 0);
+	table(rig, GPA_TABLE, 32);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_NEXT);
+
+	rig = start();
+	entry(rig, 0, GPA_A, 1, NEXT, 65535);
+	table(rig, GPA_TABLE, 32);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_NEXT);
+
+	rig = start();
+	entry(rig, 0, GPA_A, 1, NEXT, 2000);
+	table(rig, GPA_TABLE, 2000 * 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_NEXT);
+}
+
+static void loop_of(unsigned int num, unsigned int count, unsigned int reason)
+{
+	struct rig *rig = rig_new(num, 0, 0);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		desc(rig, 2 + i, GPA_A, 1, NEXT, 2 + (i + 1) % count);
+	desc(rig, HEAD, GPA_A, 1, NEXT, 2);
+	one_bad(rig, HEAD, reason);
+}
+
+static void loop_of_direct_descriptors(void **state)
+{
+	(void)state;
+	loop_of(256, 1, VHOST_CUSTOM_BAD_LOOP);
+	loop_of(256, 2, VHOST_CUSTOM_BAD_LOOP);
+	loop_of(8, 5, VHOST_CUSTOM_BAD_LOOP);
+	loop_of(1024, 3, VHOST_CUSTOM_BAD_LOOP);
+}
+
+/* It has more segments than a chain may have before it has more than the table. */
+static void loop_in_a_large_ring_is_too_long(void **state)
+{
+	(void)state;
+	loop_of(2048, 2, VHOST_CUSTOM_BAD_LENGTH);
+	loop_of(32768, 1, VHOST_CUSTOM_BAD_LENGTH);
+}
+
+static void loop_in_an_indirect_table(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	entry(rig, 0, GPA_A, 1, NEXT, 0);
+	table(rig, GPA_TABLE, 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LOOP);
+
+	rig = start();
+	entry(rig, 0, GPA_A, 1, NEXT, 1);
+	entry(rig, 1, GPA_A, 1, NEXT, 0);
+	table(rig, GPA_TABLE, 1024 * 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LOOP);
+
+	/* of empty buffers, which no limit of segments ends */
+	rig = start();
+	entry(rig, 0, GPA_A, 0, NEXT, 1);
+	entry(rig, 1, GPA_A, 0, NEXT, 0);
+	table(rig, GPA_TABLE, 65536 * 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LOOP);
+}
+
+static void more_segments_than_a_chain_may_have(void **state)
+{
+	struct rig *rig = start();
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i <= VHC_CHAIN_MAX; i++)
+		desc(rig, HEAD + i, GPA_A, 1, i < VHC_CHAIN_MAX ? NEXT : 0, HEAD + i + 1);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
+
+	rig = start();
+	row(rig, VHC_CHAIN_MAX + 1, false);
+	table(rig, GPA_TABLE, (VHC_CHAIN_MAX + 1) * 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
+
+	/* 1022 whole ones, and one of three windows */
+	rig = start();
+	row(rig, VHC_CHAIN_MAX - 1, false);
+	entry(rig, 500, GPA_B - 1, PART + 2, NEXT, 501);
+	table(rig, GPA_TABLE, (VHC_CHAIN_MAX - 1) * 16);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
+
+	/* direct ones, and then a table */
+	rig = start();
+	row(rig, VHC_CHAIN_MAX, false);
+	table(rig, GPA_TABLE, VHC_CHAIN_MAX * 16);
+	desc(rig, 8, GPA_TABLE, VHC_CHAIN_MAX * 16, INDIRECT, 0);
+	desc(rig, HEAD, GPA_A, 1, NEXT, 8);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
+}
+
+static void more_segments_than_the_caller_has_room_for(void **state)
+{
+	struct rig *rig = start();
+	struct vhc_chain chain;
+	struct iovec iov[3] = { [2] = { .iov_len = 12345 } };
+
+	(void)state;
+	rig_simple(rig, 0);
+	desc(rig, HEAD, GPA_A, 3 * PART, 0, 0);
+	driver_offer(&rig->drv, HEAD);
+	rig_offer_one(rig, 0);
+	assert_int_equal(vhc_ring_take(&rig->ring, &chain, iov, 2), -EBADMSG);
+	assert_int_equal(chain.bad, VHOST_CUSTOM_BAD_LENGTH);
+	assert_int_equal(iov[2].iov_len, 12345);
+	rig_expect_simple(rig, 0);
+	rig_free(rig);
+}
+
+static void table_len_case(u32 len)
+{
+	struct rig *rig = start();
+
+	row(rig, 8, false);
+	table(rig, GPA_TABLE, len);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
+}
+
+static void indirect_table_of_an_impossible_size(void **state)
+{
+	(void)state;
+	table_len_case(0);
+	table_len_case(1);
+	table_len_case(15);
+	table_len_case(8 * 16 + 1);
+	table_len_case(8 * 16 + 8);
+	table_len_case(65537 * 16);
+	table_len_case(-16);
+}
+
+static void largest_indirect_table_is_good(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	row(rig, 2, false);
+	rig_table_sync(rig);
+	table(rig, GPA_TABLE, 65536 * 16);
+	rig_offer_one(rig, HEAD);
+	assert_int_equal(rig_take(rig), 1);
+	assert_int_equal(rig->chain.out_num, 2);
+	rig_free(rig);
+}
+
+static void indirect_descriptor_in_a_table(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	entry(rig, 0, GPA_A, 1, NEXT, 1);
+	entry(rig, 1, GPA_TABLE, 32, INDIRECT, 0);
+	table(rig, GPA_TABLE, 32);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
+}
+
+static void indirect_descriptor_with_next(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	row(rig, 2, false);
+	desc(rig, HEAD, GPA_TABLE, 32, INDIRECT | NEXT, 8);
+	desc(rig, 8, GPA_A, 1, 0, 0);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
+}
+
+static void address_case(u64 addr, u32 len, u16 flags)
+{
+	struct rig *rig = start();
+
+	desc(rig, HEAD, addr, len, flags, 0);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
+
+	rig = start();
+	entry(rig, 0, GPA_A, 1, NEXT, 1);
+	entry(rig, 1, addr, len, flags, 0);
+	table(rig, GPA_TABLE, 32);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
+}
+
+static void buffer_outside_of_memory(void **state)
+{
+	(void)state;
+	address_case(GPA_HOLE, 1, 0);
+	address_case(GPA_HOLE, 1, WRITE);
+	address_case(GPA_HOLE - 1, 2, 0);
+	address_case(GPA_A - 1, 2, 0);
+	address_case(GPA_A, 3 * PART + 1, 0);
+	address_case(0, 1, 0);
+	address_case(GPA_A, -1, WRITE);
+	address_case(GPA_TOP - 1, 1, 0);
+}
+
+static void buffer_beyond_the_last_address(void **state)
+{
+	(void)state;
+	address_case(GPA_TOP, 0x1001, 0);
+	address_case(-1ULL, 2, WRITE);
+	address_case(-2ULL, -1, 0);
+}
+
+static void buffer_that_may_not_be_accessed_that_way(void **state)
+{
+	(void)state;
+	address_case(GPA_RO, 1, WRITE);
+	address_case(GPA_WO, 1, 0);
+	address_case(GPA_WO - 1, 2, 0);
+	address_case(GPA_WO - 1, 2, WRITE);
+}
+
+static void table_address_case(u64 addr, u32 len)
+{
+	struct rig *rig = start();
+
+	row(rig, 1, false);
+	table(rig, addr, len);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
+}
+
+static void indirect_table_outside_of_memory(void **state)
+{
+	(void)state;
+	table_address_case(GPA_HOLE, 16);
+	table_address_case(GPA_TABLE + TABLE_SIZE - 16, 32);
+	table_address_case(GPA_TABLE + TABLE_SIZE - 8, 16);
+	table_address_case(GPA_WO, 16);
+	table_address_case(-16ULL, 32);
+}
+
+static void readable_buffer_behind_a_writable_one(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	desc(rig, HEAD, GPA_A, 1, WRITE | NEXT, 8);
+	desc(rig, 8, GPA_A, 1, 0, 0);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
+
+	rig = start();
+	entry(rig, 0, GPA_A, 1, NEXT, 1);
+	entry(rig, 1, GPA_A, 1, WRITE | NEXT, 2);
+	entry(rig, 2, GPA_A, 1, 0, 0);
+	table(rig, GPA_TABLE, 48);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
+
+	/* the writable one is before the table */
+	rig = start();
+	row(rig, 1, false);
+	desc(rig, HEAD, GPA_A, 1, WRITE | NEXT, 8);
+	desc(rig, 8, GPA_TABLE, 16, INDIRECT, 0);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
+}
+
+static void indirect_table_that_faults(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	row(rig, 8, false);
+	table(rig, GPA_TABLE, 8 * 16);
+	guest_fault_at(rig->table_part[0] + 100, 1, false);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_FAULT);
+
+	rig = start();
+	table(rig, GPA_TABLE + TABLE_SPLIT - 8, 16);
+	guest_fault_at(rig->table_part[1], 8, false);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_FAULT);
+}
+
+/* The ring itself */
+
+static void index_jump(unsigned int num, u16 at, u16 by, int expected)
+{
+	struct rig *rig = rig_new(num, EVENT_IDX, at);
+	unsigned int i;
+
+	for (i = 0; i < num; i++) {
+		rig_simple(rig, i);
+		driver_offer(&rig->drv, i);
+	}
+	driver_set_idx(&rig->drv, at + by);
+	for (i = 0; i < 2; i++)		/* it stays bad, and nothing was taken */
+		assert_int_equal(rig_take(rig), expected);
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), expected);
+	vhc_ring_begin(&rig->ring);
+	assert_int_equal(rig_take(rig), expected);
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), expected);
+
+	driver_set_idx(&rig->drv, at + 1);
+	rig_expect_simple(rig, 0);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+static void index_that_moved_by_more_than_the_ring_size(void **state)
+{
+	static const u16 at[] = { 0, 1, 255, 32768, 65535 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		index_jump(256, at[i], 257, -EINVAL);
+		index_jump(256, at[i], 32768, -EINVAL);
+		index_jump(1, at[i], 2, -EINVAL);
+		index_jump(32768, at[i], 32769, -EINVAL);
+	}
+}
+
+static void index_that_moved_backwards(void **state)
+{
+	(void)state;
+	index_jump(256, 0, -1, -EINVAL);
+	index_jump(256, 5, -5, -EINVAL);
+	index_jump(32768, 5, -1, -EINVAL);
+	index_jump(1, 5, -1, -EINVAL);
+}
+
+static void index_that_moved_by_the_ring_size_is_good(void **state)
+{
+	static const unsigned int nums[] = { 1, 2, 256, 32768 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(nums); i++) {
+		struct rig *rig = rig_new(nums[i], 0, 65535);
+
+		rig_simple(rig, 0);
+		driver_set_idx(&rig->drv, 65535 + nums[i]);
+		rig_expect_simple(rig, 0);
+		vhc_ring_rewind(&rig->ring, 1);
+		assert_int_equal(vhc_ring_enable_notify(&rig->ring), 0);
+		rig_free(rig);
+	}
+}
+
+/* RX put chains back, and the driver takes them away: not what was agreed on. */
+static void index_that_moved_back_behind_what_was_seen(void **state)
+{
+	struct rig *rig = rig_new(256, EVENT_IDX, 65530);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 256; i++)
+		rig_simple(rig, i);
+	rig_offer_range(rig, 0, 10);
+	rig_expect_simple(rig, 0);
+	rig_expect_simple(rig, 1);
+	vhc_ring_rewind(&rig->ring, 1);
+	driver_set_idx(&rig->drv, (u16)(65530 + 3));
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), -EINVAL);
+	driver_set_idx(&rig->drv, (u16)(65530 + 10));
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), 0);
+	for (i = 1; i < 10; i++)
+		rig_expect_simple(rig, i);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+static void ring_memory_that_cannot_be_read(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		struct rig *rig = rig_new(256, EVENT_IDX, 250);
+		struct driver *d = &rig->drv;
+		const void *word[] = {
+			&d->avail->idx, &d->avail->ring[(250 + 20) % 256], &d->desc[20],
+			&d->desc[20].flags, &d->desc[0],
+		};
+		unsigned int k;
+
+		for (k = 0; k < 256; k++)
+			rig_simple(rig, k);
+		rig_offer_range(rig, 0, 30);
+		guest_fault_at(word[i], 2, false);
+		assert_int_equal(rig_take(rig), -EFAULT);
+		assert_int_equal(rig_take(rig), -EFAULT);
+		vhc_ring_begin(&rig->ring);
+		assert_int_equal(rig_take(rig), -EFAULT);
+		assert_int_equal(vhc_ring_enable_notify(&rig->ring), i ? 0 : -EFAULT);
+		assert_int_equal(rig->ring.next_avail, 250);
+		guest_fault_off();
+		for (k = 0; k < 30; k++)
+			rig_expect_simple(rig, k);
+		rig_free(rig);
+	}
+}
+
+static void used_ring_that_cannot_be_written(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct rig *rig = rig_new(16, 0, 15);
+		struct driver *d = &rig->drv;
+		const void *word[] = { &d->used->ring[1].len, &d->used->ring[15], &d->used->idx };
+
+		vhc_ring_fill(&rig->ring, 1, 100);
+		vhc_ring_fill(&rig->ring, 2, 200);
+		vhc_ring_fill(&rig->ring, 3, 300);
+		guest_fault_at(word[i], 2, true);
+		assert_int_equal(vhc_ring_publish(&rig->ring), -EFAULT);
+		assert_true(guest_idle());
+		guest_fault_off();
+		assert_int_equal(rig->ring.used_idx, 15);
+		assert_int_equal(d->used->idx, 15);
+
+		/* they are lost; the next ones are not */
+		assert_int_equal(vhc_ring_publish(&rig->ring), 0);
+		vhc_ring_fill(&rig->ring, 4, 400);
+		assert_int_equal(vhc_ring_publish(&rig->ring), 1);
+		assert_int_equal(d->used->idx, 16);
+		assert_int_equal(d->used->ring[15].id, 4);
+		rig_free(rig);
+	}
+}
+
+static void wishes_that_cannot_be_read_or_written(void **state)
+{
+	struct rig *rig = rig_new(16, 0, 0);
+
+	(void)state;
+	guest_fault_at(&rig->drv.avail->flags, 2, false);
+	assert_int_equal(vhc_ring_need_signal(&rig->ring), -EFAULT);
+	guest_fault_at(&rig->drv.used->flags, 2, true);
+	assert_int_equal(vhc_ring_disable_notify(&rig->ring), -EFAULT);
+	assert_int_equal(vhc_ring_disable_notify(&rig->ring), -EFAULT);
+	guest_fault_off();
+	assert_int_equal(vhc_ring_disable_notify(&rig->ring), 0);
+	assert_int_equal(rig->drv.used->flags, VRING_USED_F_NO_NOTIFY);
+	guest_fault_at(&rig->drv.used->flags, 2, true);
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), -EFAULT);
+	guest_fault_off();
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), 0);
+	assert_int_equal(rig->drv.used->flags, 0);
+	rig_free(rig);
+
+	rig = rig_new(16, EVENT_IDX, 0);
+	assert_int_equal(vhc_ring_need_signal(&rig->ring), 1);
+	guest_fault_at(&rig->drv.avail->ring[16], 2, false);
+	assert_int_equal(vhc_ring_need_signal(&rig->ring), -EFAULT);
+	guest_fault_at(&rig->drv.used->ring[16], 2, true);
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), -EFAULT);
+	guest_fault_off();
+	assert_int_equal(vhc_ring_enable_notify(&rig->ring), 0);
+	rig_free(rig);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(head_beyond_the_table),
+	cmocka_unit_test(last_head_of_the_table_is_good),
+	cmocka_unit_test(next_beyond_the_table),
+	cmocka_unit_test(next_beyond_an_indirect_table),
+	cmocka_unit_test(loop_of_direct_descriptors),
+	cmocka_unit_test(loop_in_a_large_ring_is_too_long),
+	cmocka_unit_test(loop_in_an_indirect_table),
+	cmocka_unit_test(more_segments_than_a_chain_may_have),
+	cmocka_unit_test(more_segments_than_the_caller_has_room_for),
+	cmocka_unit_test(indirect_table_of_an_impossible_size),
+	cmocka_unit_test(largest_indirect_table_is_good),
+	cmocka_unit_test(indirect_descriptor_in_a_table),
+	cmocka_unit_test(indirect_descriptor_with_next),
+	cmocka_unit_test(buffer_outside_of_memory),
+	cmocka_unit_test(buffer_beyond_the_last_address),
+	cmocka_unit_test(buffer_that_may_not_be_accessed_that_way),
+	cmocka_unit_test(indirect_table_outside_of_memory),
+	cmocka_unit_test(readable_buffer_behind_a_writable_one),
+	cmocka_unit_test(indirect_table_that_faults),
+	cmocka_unit_test(index_that_moved_by_more_than_the_ring_size),
+	cmocka_unit_test(index_that_moved_backwards),
+	cmocka_unit_test(index_that_moved_by_the_ring_size_is_good),
+	cmocka_unit_test(index_that_moved_back_behind_what_was_seen),
+	cmocka_unit_test(ring_memory_that_cannot_be_read),
+	cmocka_unit_test(used_ring_that_cannot_be_written),
+	cmocka_unit_test(wishes_that_cannot_be_read_or_written),
+};
+
+const struct suite bad_suite = { tests, ARRAY_SIZE(tests) };

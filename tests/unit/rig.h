@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the ring tests share: a ring in guest memory with a driver on one side and the
+ * engine on the other. rig.c owns it; each *_test.c uses it.
+ */
+#ifndef UNIT_RIG_H
+#define UNIT_RIG_H
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "driver.h"
+#include "guest.h"
+#include "ring.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * The guest's memory. A, B and C are neighbours in the guest and not in the host; then
+ * comes a hole. The two parts of TABLE are neighbours too, and TOP ends at the last
+ * address. Only TABLE is real memory, for the engine does not touch buffers.
+ */
+enum {
+	PART	= 0x10000,
+	GPA_A	= 0x10000,
+	GPA_B	= 0x20000,
+	GPA_C	= 0x30000,
+	GPA_HOLE = 0x40000,
+	GPA_RO	= 0x50000,
+	GPA_WO	= 0x60000,
+	GPA_TABLE = 0x100000,
+	TABLE_SPLIT = 0x8008,	/* in the middle of an entry */
+	TABLE_SIZE = 0x18000,
+};
+
+#define GPA_TOP	(-0x1000ULL)
+
+#define HVA_A	0x7a0000000000UL
+#define HVA_B	0x7b0000000000UL
+#define HVA_C	0x7c0000000000UL
+#define HVA_RO	0x7d0000000000UL
+#define HVA_WO	0x7e0000000000UL
+#define HVA_TOP	0x7f0000000000UL
+
+enum {
+	BIG_ENDIAN_RING = 1,
+	EVENT_IDX = 2,
+	NOTIFY_ON_EMPTY = 4,
+};
+
+struct rig {
+	struct driver drv;
+	struct guest_map map;
+	struct vhc_window window[8];
+	char *table;		/* TABLE as the guest sees it, until rig_table_sync() */
+	char *table_part[2];	/* as the host does */
+	struct vhc_chain chain;	/* of the last rig_take() */
+	struct iovec iov[VHC_CHAIN_MAX];
+	struct vhc_ring ring;
+};
+
+struct rig *rig_new(unsigned int num, unsigned int features, u16 start);
+void rig_free(struct rig *rig);
+
+struct vring_desc *rig_table(struct rig *rig, unsigned int offset);
+void rig_table_sync(struct rig *rig);
+
+int rig_take(struct rig *rig);
+void rig_offer_range(struct rig *rig, u16 first, unsigned int count);
+void rig_offer_one(struct rig *rig, u16 head);
+void rig_simple(struct rig *rig, u16 head);
+void rig_expect_simple(struct rig *rig, u16 head);
+void rig_expect_seg(const struct rig *rig, unsigned int index, u64 hva, u64 len);
+
+/* A random number; @state is not 0. */
+static inline u32 rnd(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state >> 16;
+}
+
+u64 env_u64(const char *name, u64 otherwise);
+
+/* Each *_test.c has one; main.c runs them all. */
+struct suite {
+	const struct CMUnitTest *test;
+	size_t num;
+};
+
+extern const struct suite take_suite, bad_suite, used_suite;
+extern const struct suite model_suite, threads_suite, hostile_suite;
+
+#endif

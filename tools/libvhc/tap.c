@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A tap device for the guest's frames, and a packet socket at its other side.
+ *
+ * Callers: port.c and the tests. Needs CAP_NET_ADMIN and CAP_NET_RAW.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+
+#include "tap.h"
+#include "vhc.h"
+
+enum { SOCKET_BUFFER = 256 << 20 };
+
+static void must(int result, const char *what, const char *name)
+{
+	if (result < 0)
+		vhc_fail("%s on %s: %s; are you root, with the tun module loaded?", what, name,
+			 strerror(errno));
+}
+
+/* ioctl() on the interface rather than on the tap's file */
+static void if_ioctl(unsigned long request, struct ifreq *ifr, const char *what)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	must(sock, "socket", ifr->ifr_name);
+	must(ioctl(sock, request, ifr), what, ifr->ifr_name);
+	close(sock);
+}
+
+/* The kernel would send frames of its own (IPv6 neighbour discovery) into the guest. */
+static void silence(const struct vhc_tap *tap)
+{
+	char path[64 + IFNAMSIZ];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", tap->name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;		/* a kernel without IPv6 is silent anyway */
+	must(write(fd, "1", 1), "disable_ipv6", tap->name);
+	close(fd);
+}
+
+static void open_tap(struct vhc_tap *tap)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	must(tap->fd, "open of /dev/net/tun", "a new tap");
+	strcpy(ifr.ifr_name, "vhct%d");
+	must(ioctl(tap->fd, TUNSETIFF, &ifr), "TUNSETIFF", "a new tap");
+	strcpy(tap->name, ifr.ifr_name);
+	tap->ifindex = if_nametoindex(tap->name);
+}
+
+/**
+ * vhc_tap_create() - make a tap that is up
+ * @tap: filled; without a packet socket.
+ * @header_len: bytes of the virtio-net header before each frame.
+ * @queue_len: frames that the tap holds for the guest before it drops.
+ */
+void vhc_tap_create(struct vhc_tap *tap, unsigned int header_len, unsigned int queue_len)
+{
+	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	struct ifreq ifr = { .ifr_qlen = queue_len };
+	int len = header_len;
+
+	memset(tap, 0, sizeof(*tap));
+	tap->sock = -1;
+	open_tap(tap);
+	must(ioctl(tap->fd, TUNSETVNETHDRSZ, &len), "TUNSETVNETHDRSZ", tap->name);
+	must(ioctl(tap->fd, TUNSETOFFLOAD, offloads), "TUNSETOFFLOAD", tap->name);
+	silence(tap);
+	strcpy(ifr.ifr_name, tap->name);
+	if_ioctl(SIOCSIFTXQLEN, &ifr, "SIOCSIFTXQLEN");
+	vhc_tap_set_up(tap, true);
+}
+
+/**
+ * vhc_tap_destroy() - remove the tap and its packet socket
+ * @tap: the tap.
+ */
+void vhc_tap_destroy(struct vhc_tap *tap)
+{
+	vhc_tap_detach(tap);
+	if (tap->fd >= 0)
+		close(tap->fd);
+	tap->fd = -1;
+}
+
+/**
+ * vhc_tap_set_up() - set the tap up or down
+ * @tap: the tap.
+ * @up: which.
+ */
+void vhc_tap_set_up(const struct vhc_tap *tap, bool up)
+{
+	struct ifreq ifr = { .ifr_flags = up ? IFF_UP | IFF_NOARP : IFF_NOARP };
+
+	strcpy(ifr.ifr_name, tap->name);
+	if_ioctl(SIOCSIFFLAGS, &ifr, "SIOCSIFFLAGS");
+}
+
+/**
+ * vhc_tap_set_sndbuf() - bound what the guest may have in flight behind the tap
+ * @tap: the tap.
+ * @bytes: TUNSETSNDBUF.
+ */
+void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes)
+{
+	must(ioctl(tap->fd, TUNSETSNDBUF, &bytes), "TUNSETSNDBUF", tap->name);
+}
+
+static void set_option(const struct vhc_tap *tap, int level, int option, int value)
+{
+	must(setsockopt(tap->sock, level, option, &value, sizeof(value)), "setsockopt",
+	     tap->name);
+}
+
+/**
+ * vhc_tap_attach() - open the packet socket
+ * @tap: the tap.
+ * @protocol: ethertype of the frames to receive.
+ */
+void vhc_tap_attach(struct vhc_tap *tap, uint16_t protocol)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+		.sll_ifindex = tap->ifindex,
+	};
+
+	tap->sock = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	must(tap->sock, "packet socket", tap->name);
+	set_option(tap, SOL_PACKET, PACKET_VNET_HDR, 1);
+	set_option(tap, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
+	set_option(tap, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
+	must(bind(tap->sock, (struct sockaddr *)&addr, sizeof(addr)), "bind", tap->name);
+}
+
+/**
+ * vhc_tap_detach() - close the packet socket
+ * @tap: the tap.
+ */
+void vhc_tap_detach(struct vhc_tap *tap)
+{
+	if (tap->sock >= 0)
+		close(tap->sock);
+	tap->sock = -1;
+}
+
+/**
+ * vhc_tap_send() - send a frame to the guest
+ * @tap: the tap, with a packet socket.
+ * @header: what a driver would put before it; may ask for segmentation.
+ * @frame: the frame.
+ * @len: its length.
+ *
+ * Return: 0 or -errno; -ENOBUFS if the tap's queue is full.
+ */
+int vhc_tap_send(const struct vhc_tap *tap, const struct virtio_net_hdr *header,
+		 const void *frame, size_t len)
+{
+	struct iovec iov[2] = {
+		{ .iov_base = (void *)header, .iov_len = sizeof(*header) },
+		{ .iov_base = (void *)frame, .iov_len = len },
+	};
+
+	return writev(tap->sock, iov, 2) < 0 ? -errno : 0;
+}
+
+/**
+ * vhc_tap_receive() - receive a frame that the guest sent
+ * @tap: the tap, with a packet socket.
+ * @header: filled.
+ * @frame: filled.
+ * @size: of @frame.
+ *
+ * Return: the frame's length, or -errno; -EAGAIN if there is none now.
+ */
+ssize_t vhc_tap_receive(const struct vhc_tap *tap, struct virtio_net_hdr *header, void *frame,
+			size_t size)
+{
+	struct iovec iov[2] = {
+		{ .iov_base = header, .iov_len = sizeof(*header) },
+		{ .iov_base = frame, .iov_len = size },
+	};
+	ssize_t len = readv(tap->sock, iov, 2);
+
+	if (len < 0)
+		return -errno;
+	return len - (ssize_t)sizeof(*header);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A tap device for the guest's frames, and a packet socket at its other side.
+ *
+ * Callers: port.c and the tests. Needs CAP_NET_ADMIN and CAP_NET_RAW.
+ */
+#ifndef LIBVHC_TAP_H
+#define LIBVHC_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <net/if.h>
+#include <sys/types.h>
+#include <linux/virtio_net.h>
+
+/**
+ * struct vhc_tap - a tap and the packet socket bound to it
+ * @fd: the tap's file: the backend of both queues.
+ * @sock: packet socket, -1 if closed. What it sends the guest receives, and the other way
+ *	round. Each frame goes with a &struct virtio_net_hdr before it.
+ * @ifindex: of the tap.
+ * @name: of the tap.
+ */
+struct vhc_tap {
+	int fd;
+	int sock;
+	int ifindex;
+	char name[IFNAMSIZ];
+};
+
+void vhc_tap_create(struct vhc_tap *tap, unsigned int header_len, unsigned int queue_len);
+void vhc_tap_destroy(struct vhc_tap *tap);
+void vhc_tap_set_up(const struct vhc_tap *tap, bool up);
+void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes);
+void vhc_tap_attach(struct vhc_tap *tap, uint16_t protocol);
+void vhc_tap_detach(struct vhc_tap *tap);
+int vhc_tap_send(const struct vhc_tap *tap, const struct virtio_net_hdr *header,
+		 const void *frame, size_t len);
+ssize_t vhc_tap_receive(const struct vhc_tap *tap, struct virtio_net_hdr *header, void *frame,
+			size_t size);
+
+#endif

@@ -80,11 +80,8 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	if (!vq->private_data)
 		return NULL;
 
-	ring->desc = vq->desc;
-	ring->avail = vq->avail;
-	ring->used = vq->used;
-	ring->num = vq->num;
-	ring->little_endian = virtio_legacy_is_little_endian() || vq->is_le;
+	vhc_ring_set_addr(ring, vq->desc, vq->avail, vq->used, vq->num);
+	ring->little_endian = vq->is_le;
 	ring->event_idx = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
 	vhc_ring_begin(ring);

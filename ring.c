@@ -10,9 +10,15 @@
 #include <linux/overflow.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include <linux/virtio_byteorder.h>
 
 #include "ring.h"
+
+static void forget_fetched(struct vhc_ring *ring)
+{
+	ring->avail_idx = ring->next_avail;
+	ring->fetched_pos = 0;
+	ring->fetched_num = 0;
+}
 
 /**
  * vhc_ring_start() - put the ring at a position, when a backend is set
@@ -27,19 +33,40 @@ void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx)
 	ring->signalled_valid = false;
 	ring->notify_off = false;
 	ring->done_num = 0;
+	forget_fetched(ring);
 }
 
 /**
- * vhc_ring_begin() - begin a run: forget all that may have changed since the last one
+ * vhc_ring_set_addr() - say where the ring is, before each run
+ * @ring: the ring.
+ * @desc: descriptor table.
+ * @avail: available ring.
+ * @used: used ring.
+ * @num: entries of each; a power of 2, at most 32768.
+ *
+ * Chains that were fetched in the last run and not taken are still good if the ring did not
+ * move: an available chain is the device's, the driver must not change it (2.7.13). Where
+ * its buffers are is looked up when it is taken.
+ */
+void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
+		       struct vring_avail __user *avail, struct vring_used __user *used, u32 num)
+{
+	if (ring->desc != desc || ring->avail != avail || ring->num != num)
+		forget_fetched(ring);
+	ring->desc = desc;
+	ring->avail = avail;
+	ring->used = used;
+	ring->num = num;
+}
+
+/**
+ * vhc_ring_begin() - begin a run: forget where guest memory was in the last one
  * @ring: the ring; the caller has just set its first group of fields.
  */
 void vhc_ring_begin(struct vhc_ring *ring)
 {
 	unsigned int i;
 
-	ring->avail_idx = ring->next_avail;
-	ring->fetched_pos = 0;
-	ring->fetched_num = 0;
 	ring->next_window = 0;
 	for (i = 0; i < VHC_WINDOWS; i++) {
 		ring->window[i].start = U64_MAX;
@@ -173,7 +200,7 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *chain,
 				       struct vhc_segments *segs, const struct vhc_desc *desc)
 {
-	bool le = ring->little_endian;
+	bool le = vhc_ring_le(ring);
 	unsigned int count = 0, seen, next = 0;
 	unsigned int bad;
 
@@ -202,7 +229,7 @@ static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *
 	return VHOST_CUSTOM_BAD_LOOP + 1;
 }
 
-static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
+static noinline unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
 				struct vhc_chain *chain, struct vhc_segments *segs)
 {
 	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
@@ -216,6 +243,38 @@ static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched 
 			bad = chain_append(ring, chain, segs, desc->addr, desc->len, desc->flags);
 	}
 	return bad;
+}
+
+/* Most chains: one buffer, inside of one window. Returns false if this is not one. */
+static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fetched *fetched,
+				     struct vhc_chain *chain, struct vhc_segments *segs)
+{
+	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
+	struct vhc_window *window;
+	u64 last = desc->addr + desc->len - 1;
+
+	if (fetched->count != 1 || fetched->bad || !desc->len || last < desc->addr || !segs->max)
+		return false;
+	window = window_find(ring, desc->addr);
+	if (!window || last > window->last)
+		return false;
+
+	if (desc->flags == VRING_DESC_F_WRITE && window->writable) {
+		chain->out_num = 0;
+		chain->out_len = 0;
+		chain->in_num = 1;
+		chain->in_len = desc->len;
+	} else if (!desc->flags && window->readable) {
+		chain->out_num = 1;
+		chain->out_len = desc->len;
+		chain->in_num = 0;
+		chain->in_len = 0;
+	} else {
+		return false;
+	}
+	segs->iov->iov_base = (void __user *)(unsigned long)(desc->addr + window->offset);
+	segs->iov->iov_len = desc->len;
+	return true;
 }
 
 /**
@@ -248,6 +307,9 @@ int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 	ring->next_avail++;
 
 	chain->head = fetched->head;
+	if (likely(chain_build_plain(ring, fetched, chain, &segs)))
+		return 1;
+
 	chain->out_num = 0;
 	chain->in_num = 0;
 	chain->out_len = 0;
@@ -287,8 +349,8 @@ void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len)
 {
 	struct vring_used_elem *elem = &ring->done[ring->done_num++];
 
-	elem->id = __cpu_to_virtio32(ring->little_endian, head);
-	elem->len = __cpu_to_virtio32(ring->little_endian, len);
+	elem->id = __cpu_to_virtio32(vhc_ring_le(ring), head);
+	elem->len = __cpu_to_virtio32(vhc_ring_le(ring), len);
 }
 
 /**

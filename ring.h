@@ -37,6 +37,7 @@
 
 #include <linux/types.h>
 #include <linux/uio.h>
+#include <linux/virtio_byteorder.h>
 #include <linux/virtio_ring.h>
 
 #include "uapi/vhost_custom.h"
@@ -112,8 +113,8 @@ struct vhc_fetched {
  * struct vhc_ring - the device's side of one split virtqueue
  *
  * The first group is set before each run, from what the VMM configured; it is stable
- * during the run. The second is the ring's position, and survives from run to run. The
- * rest is scratch of a run.
+ * during the run. The second is the ring's position and what was fetched beyond it; it
+ * survives from run to run. The rest is scratch of a run.
  */
 struct vhc_ring {
 	struct vring_desc __user *desc;
@@ -135,16 +136,19 @@ struct vhc_ring {
 
 	u16 fetched_pos;
 	u16 fetched_num;
+	struct vhc_fetched fetched[VHC_BATCH];
+	struct vhc_desc snapshot[VHC_CHAIN_MAX];
+
 	u16 done_num;
 	u16 next_window;
 	struct vhc_window window[VHC_WINDOWS];
-	struct vhc_fetched fetched[VHC_BATCH];
 	struct vring_used_elem done[VHC_DONE_MAX];
-	struct vhc_desc snapshot[VHC_CHAIN_MAX];
 	struct vring_desc table[VHC_CHAIN_MAX];
 };
 
 void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx);
+void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
+		       struct vring_avail __user *avail, struct vring_used __user *used, u32 num);
 void vhc_ring_begin(struct vhc_ring *ring);
 int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 		  struct iovec *iov, unsigned int iov_max);
@@ -158,6 +162,12 @@ int vhc_split_publish(struct vhc_ring *ring);
 int vhc_split_need_signal(struct vhc_ring *ring);
 int vhc_split_enable_notify(struct vhc_ring *ring);
 int vhc_split_disable_notify(struct vhc_ring *ring);
+
+/* The ring's byte order; known to the compiler where legacy devices have the same. */
+static inline bool vhc_ring_le(const struct vhc_ring *ring)
+{
+	return virtio_legacy_is_little_endian() || ring->little_endian;
+}
 
 /**
  * vhc_ring_room() - how many more used entries can be filled before publishing

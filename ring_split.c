@@ -7,13 +7,13 @@
  *
  * Between user_*_access_begin() and _end() no function may be called; on some
  * architectures the section is also good for the given range alone. Page faults are fine.
+ * Our own arrays are reached through pointers there, as a checked index calls UBSAN.
  */
 #include <asm/barrier.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
-#include <linux/virtio_byteorder.h>
 
 #include "ring.h"
 
@@ -39,7 +39,7 @@ static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 
 	if (get_user(word, &ring->avail->idx))
 		return -EFAULT;
-	*idx = __virtio16_to_cpu(ring->little_endian, word);
+	*idx = __virtio16_to_cpu(vhc_ring_le(ring), word);
 	count = *idx - ring->next_avail;
 	if (count > ring->num || count < known)
 		return -EINVAL;
@@ -48,6 +48,7 @@ static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 
 static int heads_read(struct vhc_ring *ring, unsigned int count)
 {
+	struct vhc_fetched *fetched = ring->fetched;
 	u32 mask = ring->num - 1;
 	unsigned int i;
 
@@ -57,7 +58,7 @@ static int heads_read(struct vhc_ring *ring, unsigned int count)
 		__virtio16 head;
 
 		unsafe_get_user(head, &ring->avail->ring[(ring->next_avail + i) & mask], fault);
-		ring->fetched[i].head = __virtio16_to_cpu(ring->little_endian, head);
+		fetched[i].head = __virtio16_to_cpu(vhc_ring_le(ring), head);
 	}
 	user_read_access_end();
 	return 0;
@@ -73,15 +74,16 @@ fault:
  */
 static int chains_read(struct vhc_ring *ring, unsigned int count)
 {
-	const bool le = ring->little_endian;
+	struct vhc_fetched *fetched = ring->fetched;
+	struct vhc_desc *snapshot = ring->snapshot;
+	const bool le = vhc_ring_le(ring);
 	const u32 num = ring->num;
 	unsigned int slot = 0, i;
 
 	if (!user_read_access_begin(ring->desc, num * sizeof(*ring->desc)))
 		return -EFAULT;
 
-	for (i = 0; i < count; i++) {
-		struct vhc_fetched *fetched = &ring->fetched[i];
+	for (i = 0; i < count; i++, fetched++) {
 		unsigned int next = fetched->head;
 		unsigned int first = slot;
 
@@ -94,7 +96,7 @@ static int chains_read(struct vhc_ring *ring, unsigned int count)
 		}
 		for (;;) {
 			struct vring_desc __user *entry = &ring->desc[next];
-			struct vhc_desc *desc = &ring->snapshot[slot];
+			struct vhc_desc *desc = &snapshot[slot];
 			__virtio64 addr;
 			__virtio32 len;
 			__virtio16 flags, link;
@@ -187,6 +189,7 @@ int vhc_split_fetch(struct vhc_ring *ring)
 int vhc_split_publish(struct vhc_ring *ring)
 {
 	struct vring_used __user *used = ring->used;
+	const struct vring_used_elem *done = ring->done;
 	unsigned int count = ring->done_num;
 	u32 mask = ring->num - 1;
 	unsigned int i;
@@ -197,12 +200,12 @@ int vhc_split_publish(struct vhc_ring *ring)
 	for (i = 0; i < count; i++) {
 		struct vring_used_elem __user *elem = &used->ring[(ring->used_idx + i) & mask];
 
-		unsafe_put_user(ring->done[i].id, &elem->id, fault);
-		unsafe_put_user(ring->done[i].len, &elem->len, fault);
+		unsafe_put_user(done[i].id, &elem->id, fault);
+		unsafe_put_user(done[i].len, &elem->len, fault);
 	}
 	/* C: the entries, and what was written to the buffers, are visible before the index. */
 	smp_wmb();
-	unsafe_put_user(__cpu_to_virtio16(ring->little_endian, ring->used_idx + count),
+	unsafe_put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->used_idx + count),
 			&used->idx, fault);
 	user_write_access_end();
 	ring->used_idx += count;
@@ -223,7 +226,7 @@ fault:
  */
 int vhc_split_need_signal(struct vhc_ring *ring)
 {
-	const bool le = ring->little_endian;
+	const bool le = vhc_ring_le(ring);
 	u16 old = ring->signalled_used;
 	bool valid = ring->signalled_valid;
 	__virtio16 word;
@@ -255,7 +258,7 @@ static int used_flags_write(struct vhc_ring *ring, bool notify_off)
 
 	if (ring->notify_off == notify_off)
 		return 0;
-	if (put_user(__cpu_to_virtio16(ring->little_endian, flags), &ring->used->flags))
+	if (put_user(__cpu_to_virtio16(vhc_ring_le(ring), flags), &ring->used->flags))
 		return -EFAULT;
 	ring->notify_off = notify_off;
 	return 0;
@@ -276,7 +279,7 @@ int vhc_split_enable_notify(struct vhc_ring *ring)
 	int err;
 
 	if (ring->event_idx) {
-		err = put_user(__cpu_to_virtio16(ring->little_endian, ring->avail_idx),
+		err = put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->avail_idx),
 			       avail_event_of(ring));
 	} else {
 		err = used_flags_write(ring, false);

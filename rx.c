@@ -138,7 +138,7 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 static int rx_put_num_buffers(struct vhc_queue *queue, struct iov_iter *iter,
 			      const struct rx_chains *got)
 {
-	__virtio16 num = __cpu_to_virtio16(queue->ring.little_endian, got->chains);
+	__virtio16 num = __cpu_to_virtio16(vhc_ring_le(&queue->ring), got->chains);
 
 	if (queue->hdr_len == sizeof(struct virtio_net_hdr))
 		return 0;

@@ -57,15 +57,57 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 	vhc_queue_publish(queue);
 }
 
-static int iov_copy(void *to, const struct iovec *iov, unsigned int num)
+/*
+ * Copy a chain from its byte @skip on.
+ *
+ * Not by copy_from_user(), whose check of the destination costs more than a small frame's
+ * copy: the caller made room for all of the chain.
+ */
+static int chain_copy(void *to, const struct iovec *iov, unsigned int num, size_t skip)
 {
 	for (; num; num--, iov++) {
-		/* Not copy_from_user(): the caller made room for all of the chain. */
-		if (_copy_from_user(to, iov->iov_base, iov->iov_len))
+		size_t len = iov->iov_len;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		len -= skip;
+		if (_copy_from_user(to, iov->iov_base + skip, len))
 			return -EFAULT;
-		to += iov->iov_len;
+		to += len;
+		skip = 0;
 	}
 	return 0;
+}
+
+/* Read the header, which the driver may have cut anywhere. */
+static int header_copy(struct virtio_net_hdr *hdr, const struct iovec *iov)
+{
+	struct virtio_net_hdr __user *from = iov->iov_base;
+	unsigned int done, len;
+
+	if (likely(iov->iov_len >= sizeof(*hdr))) {
+		if (!user_read_access_begin(from, sizeof(*hdr)))
+			return -EFAULT;
+		unsafe_get_user(hdr->flags, &from->flags, fault);
+		unsafe_get_user(hdr->gso_type, &from->gso_type, fault);
+		unsafe_get_user(hdr->hdr_len, &from->hdr_len, fault);
+		unsafe_get_user(hdr->gso_size, &from->gso_size, fault);
+		unsafe_get_user(hdr->csum_start, &from->csum_start, fault);
+		unsafe_get_user(hdr->csum_offset, &from->csum_offset, fault);
+		user_read_access_end();
+		return 0;
+	}
+	for (done = 0; done < sizeof(*hdr); done += len, iov++) {
+		len = min_t(size_t, iov->iov_len, sizeof(*hdr) - done);
+		if (_copy_from_user((void *)hdr + done, iov->iov_base, len))
+			return -EFAULT;
+	}
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
 }
 
 /* Does the header ask for a checksum at a place inside of the frame? */
@@ -80,9 +122,7 @@ static bool csum_fits(const struct virtio_net_hdr *hdr, bool le, unsigned int le
 /*
  * Copy a frame to memory of its own and put it behind the batch.
  *
- * The chain is read once, header and data in one go, to where the data has to be; then the
- * header moves to where tun looks for it. tun may read more of a header than the driver
- * has, so the rest is zero.
+ * tun may read more of a header than the driver has, so the rest is zero.
  *
  * Returns 0, -ENOSPC if the frame is too large for a batch, -ENOMEM, -EFAULT, or -EINVAL
  * for a header that makes no sense.
@@ -94,7 +134,8 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	struct vhc_tx *tx = &queue->tx;
 	struct xdp_buff *xdp = &tx->xdp[tx->num];
-	void *buf, *hdr;
+	struct virtio_net_hdr *hdr;
+	void *buf;
 	int err;
 
 	if (size > PAGE_SIZE)
@@ -103,20 +144,19 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	if (unlikely(!buf))
 		return -ENOMEM;
 
-	hdr = buf + run->pad - queue->hdr_len;
-	err = iov_copy(hdr, queue->vq.iov, chain->out_num);
+	hdr = vhc_xdp_header(buf, size);
+	memset(hdr, 0, VHC_XDP_HEADER_MAX);
+	err = header_copy(hdr, queue->vq.iov);
+	if (likely(!err))
+		err = chain_copy(buf + run->pad, queue->vq.iov, chain->out_num, queue->hdr_len);
 	if (unlikely(err))
 		goto err_free;
 	err = -EINVAL;
-	if (unlikely(!csum_fits(hdr, queue->ring.little_endian, len)))
+	if (unlikely(!csum_fits(hdr, vhc_ring_le(&queue->ring), len)))
 		goto err_free;
 
 	xdp_init_buff(xdp, size, NULL);
 	xdp_prepare_buff(xdp, buf, run->pad, len, true);
-	buf = vhc_xdp_header(buf, size);
-	memset(buf + sizeof(struct virtio_net_hdr), 0,
-	       VHC_XDP_HEADER_MAX - sizeof(struct virtio_net_hdr));
-	memcpy(buf, hdr, queue->hdr_len);
 	tx->num++;
 	tx->bytes += len;
 	return 0;

@@ -407,13 +407,23 @@ static void drain(struct model *m)
 	assert_int_equal(m->rig->drv.free_num, m->rig->drv.num);
 }
 
+static char doing[80];	/* empty unless in the middle of it */
+
+static int say_what_failed(void **state)
+{
+	(void)state;
+	if (doing[0])
+		print_message("# %s\n", doing);
+	return 0;
+}
+
 static void one_ring(u64 seed, unsigned int num, unsigned int features, u64 rounds)
 {
 	struct model m = { .rnd = seed, .start = 65000 };
 	u64 i;
 
-	print_message("# SEED=%llu ring of %u, features %u\n", (unsigned long long)seed, num,
-		      features);
+	snprintf(doing, sizeof(doing), "SEED=%llu, ring of %u, features %u",
+		 (unsigned long long)seed, num, features);
 	m.rig = rig_new(num, features, m.start);
 	m.chain = calloc(num, sizeof(*m.chain));
 	m.used = calloc(num, sizeof(*m.used));
@@ -426,6 +436,7 @@ static void one_ring(u64 seed, unsigned int num, unsigned int features, u64 roun
 	free(m.chain);
 	free(m.used);
 	rig_free(m.rig);
+	doing[0] = 0;
 }
 
 static void model_of_random_interleavings(void **state)
@@ -442,7 +453,7 @@ static void model_of_random_interleavings(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(model_of_random_interleavings),
+	cmocka_unit_test_teardown(model_of_random_interleavings, say_what_failed),
 };
 
 const struct suite model_suite = { tests, ARRAY_SIZE(tests) };

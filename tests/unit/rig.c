@@ -43,6 +43,7 @@ struct rig *rig_new(unsigned int num, unsigned int features, u16 start)
 	struct driver *d = &rig->drv;
 	size_t event;
 
+	guest_free_all();	/* of a test that failed */
 	d->num = num;
 	d->le = !(features & BIG_ENDIAN_RING);
 	d->event_idx = features & EVENT_IDX;

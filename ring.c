@@ -229,8 +229,9 @@ static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *
 	return VHOST_CUSTOM_BAD_LOOP + 1;
 }
 
-static noinline unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
-				struct vhc_chain *chain, struct vhc_segments *segs)
+static noinline unsigned int chain_build(struct vhc_ring *ring,
+					 const struct vhc_fetched *fetched,
+					 struct vhc_chain *chain, struct vhc_segments *segs)
 {
 	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
 	const struct vhc_desc *end = desc + fetched->count;

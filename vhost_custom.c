@@ -208,7 +208,7 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	u64 features;
 	long ret = 0;
 
-	/* What can be done without a lock: copy the argument, or answer. */
+	/* What can be done without dev.mutex: answer, or copy the argument. */
 	switch (cmd) {
 	case VHOST_GET_FEATURES:
 		return copy_to_user(argp, &vhc_features, sizeof(u64)) ? -EFAULT : 0;
@@ -227,7 +227,8 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EFAULT;
 		if (features & ~vhc_backend_features)
 			return -EOPNOTSUPP;
-		break;
+		vhost_set_backend_features(&net->dev, features);	/* takes dev.mutex */
+		return 0;
 	case VHOST_NET_SET_BACKEND:
 		if (copy_from_user(&backend, argp, sizeof(backend)))
 			return -EFAULT;
@@ -238,9 +239,6 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case VHOST_SET_FEATURES:
 		set_features(net, features);
-		break;
-	case VHOST_SET_BACKEND_FEATURES:
-		vhost_set_backend_features(&net->dev, features);
 		break;
 	case VHOST_NET_SET_BACKEND:
 		ret = set_backend(net, &backend);

@@ -185,6 +185,8 @@ static unsigned int tx_check(struct vhc_queue *queue, const struct vhc_chain *ch
 {
 	if (chain->in_num)
 		return VHOST_CUSTOM_BAD_DIRECTION + 1;
+	if (!chain->out_num)
+		return VHOST_CUSTOM_BAD_LENGTH + 1;
 	if (chain->out_len < queue->hdr_len)
 		return VHOST_CUSTOM_BAD_HEADER + 1;
 	if (chain->out_len > TX_LEN_MAX)

@@ -105,10 +105,11 @@ void vhc_driver_init(struct vhc_driver *driver, struct vhc_mem *mem, unsigned in
 	if (table_max)
 		driver->tables = vhc_mem_alloc(mem, 16ULL * table_max * num, 16);
 	driver->chain = calloc(num, sizeof(*driver->chain));
-	if (!driver->chain)
+	driver->next = calloc(num, sizeof(*driver->next));
+	if (!driver->chain || !driver->next)
 		vhc_fail("out of memory");
 	for (i = 0; i < num; i++)
-		driver->desc[i].next = to16(driver, (i + 1) % num);
+		driver->next[i] = (i + 1) % num;
 	driver->free_tail = num - 1;
 	driver->free_num = num;
 }
@@ -120,7 +121,9 @@ void vhc_driver_init(struct vhc_driver *driver, struct vhc_mem *mem, unsigned in
 void vhc_driver_fini(struct vhc_driver *driver)
 {
 	free(driver->chain);
+	free(driver->next);
 	driver->chain = NULL;
+	driver->next = NULL;
 }
 
 /**
@@ -186,8 +189,8 @@ static uint16_t take_free(struct vhc_driver *driver, unsigned int descs, uint16_
 
 	*last = head;
 	for (i = 1; i < descs; i++)
-		*last = from16(driver, driver->desc[*last].next);
-	driver->free_head = from16(driver, driver->desc[*last].next);
+		*last = driver->next[*last];
+	driver->free_head = driver->next[*last];
 	driver->free_num -= descs;
 	return head;
 }
@@ -220,16 +223,14 @@ int vhc_driver_add(struct vhc_driver *driver, const struct vhc_seg *seg, unsigne
 		   unsigned int in, uint64_t cookie)
 {
 	unsigned int i, all = out + in;
-	uint16_t head, at, next, last;
+	uint16_t head, at, last;
 
 	if (!all || all > driver->free_num)
 		return -ENOSPC;
 	head = take_free(driver, all, &last);
-	for (i = 0, at = head; i < all; i++, at = next) {
-		next = from16(driver, driver->desc[at].next);
+	for (i = 0, at = head; i < all; i++, at = driver->next[at])
 		vhc_driver_set_desc(driver, &driver->desc[at], seg[i].addr, seg[i].len,
-				    desc_flags(i, out, all), next);
-	}
+				    desc_flags(i, out, all), driver->next[at]);
 	driver->chain[head].cookie = cookie;
 	driver->chain[head].descs = all;
 	vhc_driver_offer(driver, head);
@@ -251,7 +252,7 @@ int vhc_driver_add_indirect(struct vhc_driver *driver, const struct vhc_seg *seg
 {
 	unsigned int i, all = out + in;
 	struct vring_desc desc;
-	uint16_t head, last, next;
+	uint16_t head, last;
 	uint64_t table;
 
 	if (!all || all > driver->table_max || !driver->free_num)
@@ -263,9 +264,7 @@ int vhc_driver_add_indirect(struct vhc_driver *driver, const struct vhc_seg *seg
 				    desc_flags(i, out, all), i + 1);
 		vhc_mem_write(driver->mem, table + 16 * i, &desc, sizeof(desc));
 	}
-	next = from16(driver, driver->desc[head].next);
-	vhc_driver_set_desc(driver, &driver->desc[head], table, 16 * all, VRING_DESC_F_INDIRECT,
-			    next);
+	vhc_driver_set_desc(driver, &driver->desc[head], table, 16 * all, VRING_DESC_F_INDIRECT, 0);
 	driver->chain[head].cookie = cookie;
 	driver->chain[head].descs = 1;
 	vhc_driver_offer(driver, head);
@@ -318,15 +317,15 @@ static void give_free(struct vhc_driver *driver, uint16_t head)
 	uint16_t last = head;
 
 	for (i = 1; i < descs; i++)
-		last = from16(driver, driver->desc[last].next);
+		last = driver->next[last];
 	if (!driver->free_num) {
 		driver->free_head = head;
 		driver->free_tail = last;
 	} else if (driver->fifo) {
-		driver->desc[driver->free_tail].next = to16(driver, head);
+		driver->next[driver->free_tail] = head;
 		driver->free_tail = last;
 	} else {
-		driver->desc[last].next = to16(driver, driver->free_head);
+		driver->next[last] = driver->free_head;
 		driver->free_head = head;
 	}
 	driver->free_num += descs;

@@ -74,6 +74,7 @@ struct vhc_chain_state {
  * @free_tail: last free descriptor.
  * @free_num: number of free descriptors.
  * @chain: by head.
+ * @next: which descriptor follows; ours, since the tests write nonsense into the table.
  */
 struct vhc_driver {
 	struct vhc_mem *mem;
@@ -95,6 +96,7 @@ struct vhc_driver {
 	uint16_t free_tail;
 	unsigned int free_num;
 	struct vhc_chain_state *chain;
+	uint16_t *next;
 };
 
 void vhc_driver_init(struct vhc_driver *driver, struct vhc_mem *mem, unsigned int num,

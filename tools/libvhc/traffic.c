@@ -135,6 +135,16 @@ uint64_t vhc_traffic_mem_size(const struct vhc_traffic_config *config, uint64_t 
 	return slots * chains_max(config, ring_size) + rings + (1 << 20);
 }
 
+/* Chains that an RX frame takes. */
+static unsigned int chains_per_frame(const struct vhc_traffic *traffic)
+{
+	size_t room = traffic->flow[VHC_RX].room;
+
+	if (!mergeable(traffic))
+		return 1;
+	return (traffic->port->header_len + longest(&traffic->config) + room - 1) / room;
+}
+
 static void open_flow(struct vhc_traffic *traffic, unsigned int index)
 {
 	struct vhc_port *port = traffic->port;
@@ -151,7 +161,7 @@ static void open_flow(struct vhc_traffic *traffic, unsigned int index)
 	flow->stride = slot_stride(flow->room, traffic->config.segments);
 	flow->slot_num = chains_max(&traffic->config, flow->queue->driver.num);
 	if (!flow->slot_num)
-		vhc_fail("a chain of %u descriptors does not fit into a ring of %u: use a bigger ring, indirect tables or fewer segments",
+		vhc_fail("a chain of %u descriptors does not fit into a ring of %u: use a bigger ring",
 			 traffic->config.segments, flow->queue->driver.num);
 	flow->slots = vhc_mem_alloc(&port->mem, flow->stride * flow->slot_num, 64);
 	flow->slot_stack = calloc(flow->slot_num, sizeof(*flow->slot_stack));
@@ -392,7 +402,7 @@ static int take(struct flow *flow, struct vhc_used *used)
 	int result = vhc_driver_take_used(&flow->queue->driver, used);
 
 	if (result < 0)
-		trouble(flow->traffic, "queue %u: the device gave back a chain that it does not have",
+		trouble(flow->traffic, "queue %u: a chain came back that the device did not have",
 			flow->queue->index);
 	return result;
 }
@@ -406,7 +416,8 @@ static bool tx_reap(struct flow *flow)
 		any = true;
 		free_slot(flow, used.cookie);
 		if (used.len)
-			trouble(flow->traffic, "TX: a chain came back with %u bytes written", used.len);
+			trouble(flow->traffic, "TX: a chain came back with %u bytes written",
+				used.len);
 		if (flow->traffic->config.measure)
 			flow->report->received++;
 	}
@@ -717,25 +728,12 @@ static void run_checked(struct vhc_traffic *traffic, uint64_t start)
 
 /* ---- a measurement ---- */
 
-/* Chains that an RX frame takes. */
-static unsigned int chains_per_frame(const struct vhc_traffic *traffic)
-{
-	size_t room = traffic->flow[VHC_RX].room;
-
-	if (!mergeable(traffic))
-		return 1;
-	return (traffic->port->header_len + longest(&traffic->config) + room - 1) / room;
-}
-
 /* RX frames that can wait in the tap and find room in the ring. */
 static unsigned int burst_of(const struct vhc_traffic *traffic)
 {
 	const struct flow *rx = &traffic->flow[VHC_RX];
 	unsigned int frames = rx->slot_num / chains_per_frame(traffic);
 
-	if (!frames)
-		vhc_fail("an RX ring of %u is too small for a frame of %zu bytes: use a bigger ring",
-			 rx->queue->driver.num, longest(&traffic->config));
 	return frames < traffic->config.window ? frames : traffic->config.window;
 }
 
@@ -860,6 +858,9 @@ struct vhc_traffic *vhc_traffic_open(struct vhc_port *port,
 		traffic->config.stall_ms = 20000;
 	for (i = 0; i < VHC_QUEUES; i++)
 		open_flow(traffic, i);
+	if (traffic->flow[VHC_RX].slot_num < chains_per_frame(traffic))
+		vhc_fail("an RX ring of %u is too small for frames of %zu bytes: use a bigger one",
+			 port->queue[VHC_RX].driver.num, longest(config));
 	if (config->measure && active(traffic, VHC_TX))
 		write_all_slots(&traffic->flow[VHC_TX]);
 	vhc_tap_attach(&port->tap, config->measure ? 0 : vhc_frame_protocol(config->gso));

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A port under test, and what most claims about frames do with one.
+ *
+ * Callers: data-test.c and hostile.c.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "frame.h"
+#include "rig.h"
+
+enum {
+	TX_LEN = 200,		/* of the frames of rig_add_tx() */
+	TX_SLOT = 256,
+};
+
+/**
+ * rig_traffic() - frames of 60 to 1514 bytes both ways
+ * @count: frames each way.
+ *
+ * Return: what to change before it is used.
+ */
+struct vhc_traffic_config rig_traffic(uint64_t count)
+{
+	const struct vhc_traffic_config traffic = {
+		.directions = 1 << VHC_RX | 1 << VHC_TX,
+		.count = count,
+		.min = VHC_FRAME_MIN,
+		.max = 1514,
+		.segments = 1,
+		.stall_ms = RIG_PATIENCE_MS,
+	};
+
+	return traffic;
+}
+
+/**
+ * rig_open() - set up a port
+ * @rig: filled.
+ * @variant: the device and the features.
+ * @config: anything else that is not as usual, or NULL.
+ */
+void rig_open(struct rig *rig, const struct variant *variant,
+	      const struct vhc_port_config *config)
+{
+	struct vhc_port_config usual = { 0 };
+
+	memset(rig, 0, sizeof(*rig));
+	rig->variant = variant;
+	if (config)
+		usual = *config;
+	usual.device = variant->device;
+	usual.features = variant->features;
+	if (!usual.ring_size)
+		usual.ring_size = 256;
+	vhc_port_open(&rig->port, &usual);
+}
+
+/**
+ * rig_driver() - the driver's side of a queue
+ * @rig: the rig.
+ * @index: VHC_RX or VHC_TX.
+ *
+ * Return: it.
+ */
+struct vhc_driver *rig_driver(struct rig *rig, unsigned int index)
+{
+	return &rig->port.queue[index].driver;
+}
+
+/**
+ * rig_start() - start both queues, for claims that do not use rig_run()
+ * @rig: the rig.
+ */
+void rig_start(struct rig *rig)
+{
+	rig->tx_slots = vhc_mem_alloc(&rig->port.mem,
+				      (uint64_t)TX_SLOT * rig_driver(rig, VHC_TX)->num, 64);
+	vhc_tap_attach(&rig->port.tap, VHC_FRAME_PROTOCOL);
+	vhc_port_start(&rig->port);
+}
+
+/**
+ * rig_close() - undo rig_open(); the device must have come to rest
+ * @rig: the rig.
+ */
+void rig_close(struct rig *rig)
+{
+	rig_settle();
+	vhc_port_close(&rig->port);
+}
+
+static void explain_flow(const char *name, const struct vhc_flow_report *flow)
+{
+	print_message("%s: sent %" PRIu64 ", received %" PRIu64 ", doubled %" PRIu64
+		      ", reordered %" PRIu64 ", damaged %" PRIu64 ", foreign %" PRIu64
+		      ", refused %" PRIu64 ", chains %" PRIu64 "\n",
+		      name, flow->sent, flow->received, flow->doubled, flow->reordered,
+		      flow->damaged, flow->foreign, flow->refused, flow->chains);
+}
+
+/**
+ * rig_run() - send frames both ways; fail unless all of them arrive
+ * @rig: the rig; not started.
+ * @config: what to send.
+ */
+void rig_run(struct rig *rig, const struct vhc_traffic_config *config)
+{
+	struct vhc_traffic *traffic = vhc_traffic_open(&rig->port, config);
+	char why[256] = "";
+	bool clean, agrees = true;
+
+	vhc_port_start(&rig->port);
+	clean = vhc_traffic_run(traffic);
+	rig->report = *vhc_traffic_report(traffic);
+	if (clean && rig->variant->custom)
+		agrees = vhc_report_agrees(&rig->report, &rig->port.dev, why, sizeof(why));
+	if (!clean || !agrees) {
+		explain_flow("RX", &rig->report.flow[VHC_RX]);
+		explain_flow("TX", &rig->report.flow[VHC_TX]);
+		fail_msg("%s%s", rig->report.trouble, why);
+	}
+	vhc_traffic_close(traffic);
+}
+
+/**
+ * rig_exchange() - all of the above
+ * @variant: the device and the features.
+ * @config: of the port: anything that is not as usual, or NULL.
+ * @traffic: what to send; with indirect tables if they were negotiated.
+ */
+void rig_exchange(const struct variant *variant, const struct vhc_port_config *config,
+		  const struct vhc_traffic_config *traffic)
+{
+	struct vhc_traffic_config laid_out = *traffic;
+	struct vhc_port_config port = { 0 };
+	struct rig rig;
+
+	if (config)
+		port = *config;
+	if (!port.ring_size)
+		port.ring_size = 256;
+	laid_out.indirect = variant->features & VHC_F_INDIRECT;
+	port.table_max = laid_out.indirect ? laid_out.segments : 0;
+	port.mem_size = vhc_traffic_mem_size(&laid_out, variant->features, port.ring_size,
+					     port.table_max);
+	if (port.regions)
+		port.mem_size *= 2;
+	rig_open(&rig, variant, &port);
+	rig_run(&rig, &laid_out);
+	rig_close(&rig);
+}
+
+/**
+ * rig_tx_seg() - write a frame to guest memory
+ * @rig: the rig.
+ * @number: the frame's number; chooses the memory too.
+ *
+ * Return: the frame with its header.
+ */
+struct vhc_seg rig_tx_seg(struct rig *rig, uint64_t number)
+{
+	struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 0 };
+	unsigned int header_len = rig->port.header_len;
+	struct vhc_seg seg = {
+		.addr = rig->tx_slots + number % rig_driver(rig, VHC_TX)->num * TX_SLOT,
+		.len = header_len + TX_LEN,
+	};
+	char frame[TX_LEN];
+
+	vhc_frame_build(frame, TX_LEN, VHC_TX, number, false);
+	vhc_mem_write(&rig->port.mem, seg.addr, &header, header_len);
+	vhc_mem_write(&rig->port.mem, seg.addr + header_len, frame, TX_LEN);
+	return seg;
+}
+
+/**
+ * rig_add_tx() - add a frame to the TX ring, not published yet
+ * @rig: the rig, started.
+ * @number: the frame's number.
+ */
+void rig_add_tx(struct rig *rig, uint64_t number)
+{
+	struct vhc_seg seg = rig_tx_seg(rig, number);
+
+	assert_true(vhc_driver_add(rig_driver(rig, VHC_TX), &seg, 1, 0, number) >= 0);
+}
+
+/**
+ * rig_expect_tx() - the next frame that comes out of the tap has this number
+ * @rig: the rig.
+ * @number: the number.
+ */
+void rig_expect_tx(struct rig *rig, uint64_t number)
+{
+	struct pollfd fd = { .fd = rig->port.tap.sock, .events = POLLIN };
+	struct virtio_net_hdr header;
+	char frame[2048];
+	uint64_t got;
+	ssize_t len;
+
+	assert_int_equal(poll(&fd, 1, RIG_PATIENCE_MS), 1);
+	len = vhc_tap_receive(&rig->port.tap, &header, frame, sizeof(frame));
+	assert_result(len < 0 ? len : 0, 0);
+	assert_result(vhc_frame_check(frame, len, VHC_TX, false, &got), 0);
+	assert_int_equal(got, number);
+}
+
+/**
+ * rig_spin_until_used() - wait for the used index without asking for a signal
+ * @rig: the rig.
+ * @index: VHC_RX or VHC_TX.
+ * @want: the used index.
+ */
+void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (vhc_driver_used_idx(rig_driver(rig, index)) != want) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - start.tv_sec > RIG_PATIENCE_MS / 1000)
+			fail_msg("queue %u: used->idx is %u, not %u, after %d ms", index,
+				 vhc_driver_used_idx(rig_driver(rig, index)), want,
+				 RIG_PATIENCE_MS);
+		sched_yield();
+	}
+}
+
+/**
+ * rig_settle() - the device has come to rest, or the test fails
+ */
+void rig_settle(void)
+{
+	struct vhc_workers workers;
+
+	if (!vhc_workers_settle(&workers, RIG_PATIENCE_MS))
+		fail_msg("a worker still runs after %d ms with nothing to do", RIG_PATIENCE_MS);
+	if (!workers.count)
+		fail_msg("there is no worker named vhost-PID");
+}

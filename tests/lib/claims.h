@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A test is a claim about a device, checked on each device and with each set of features
+ * that it is made for.
+ *
+ * Owns: the list of tests that cmocka runs, and what each one is wrapped in: a process of
+ * its own, so that no file, tap or worker is left behind; a deadline, so that a hang is a
+ * failure; and a look at the kernel log, so that a splat is one too. Callers: the main()
+ * of each test program.
+ */
+#ifndef TESTS_CLAIMS_H
+#define TESTS_CLAIMS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+enum {
+	ON_VHOST_NET = 1,
+	ON_VHOST_CUSTOM = 2,
+	ON_BOTH = 3,
+};
+
+/**
+ * struct variant - what a claim is checked on
+ * @device: path.
+ * @custom: it is /dev/vhost-custom.
+ * @features: to negotiate.
+ */
+struct variant {
+	const char *device;
+	int custom;
+	uint64_t features;
+};
+
+/**
+ * struct claim - one claim
+ * @name: says what is claimed, in words_with_underscores.
+ * @check: checks it with cmocka's asserts; returns if it holds.
+ * @devices: ON_x: where it holds.
+ * @with: features that are always on.
+ * @vary: features that are on and off in turn, in all combinations.
+ * @seconds: deadline; 0 means 60.
+ */
+struct claim {
+	const char *name;
+	void (*check)(const struct variant *variant);
+	unsigned int devices;
+	uint64_t with;
+	uint64_t vary;
+	unsigned int seconds;
+};
+
+/**
+ * assert_result() - claim that an expression is 0 or -errno
+ * @expression: which.
+ * @want: what it should be.
+ */
+#define assert_result(expression, want) \
+	claims_result(expression, want, #expression, __FILE__, __LINE__)
+
+void claims_result(int result, int want, const char *what, const char *file, int line);
+void claims_add(const struct claim *claims, size_t count);
+int claims_main(int argc, char **argv);
+
+#endif

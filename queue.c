@@ -31,7 +31,7 @@ void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mas
  * @old: the socket before; the caller puts it once no run can use it any more.
  *
  * Context: process; dev->mutex and vq->mutex are held.
- * Return: 0. Otherwise nothing changed: -EFAULT if the used ring cannot be accessed,
+ * Return: 0. Otherwise the queue goes on as it was: -EFAULT if the used ring cannot be accessed,
  * -EINVAL if the socket has no network device. Never fails for a NULL @sock.
  */
 int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old)

@@ -252,9 +252,12 @@ static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fet
 {
 	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
 	struct vhc_window *window;
-	u64 last = desc->addr + desc->len - 1;
+	u64 last;
 
-	if (fetched->count != 1 || fetched->bad || !desc->len || last < desc->addr || !segs->max)
+	if (fetched->count != 1 || fetched->bad || !desc->len || !segs->max)
+		return false;
+	last = desc->addr + desc->len - 1;
+	if (last < desc->addr)
 		return false;
 	window = window_find(ring, desc->addr);
 	if (!window || last > window->last)

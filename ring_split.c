@@ -182,7 +182,8 @@ int vhc_split_fetch(struct vhc_ring *ring)
 
 /**
  * vhc_split_publish() - copy the filled entries to the used ring and move its index
- * @ring: the ring; at least one entry is filled, at most the ring's size of them.
+ * @ring: the ring; at least one entry is filled. A driver that gets more of them at once
+ *	than its ring holds made more chains available than it could.
  *
  * Return: how many there were, or -EFAULT.
  */

@@ -12,6 +12,13 @@
 
 #include "vhost_custom.h"
 
+/* A run: its socket, and how long it is already. */
+struct rx_run {
+	struct socket *sock;
+	unsigned int steps;	/* frames, and chains that were looked at in vain */
+	unsigned int bytes;
+};
+
 /* The chains that were gathered for one frame; their segments are in vq.iov. */
 struct rx_chains {
 	unsigned int chains;
@@ -81,6 +88,22 @@ static unsigned int rx_check(int ret, const struct vhc_chain *chain)
 	return 0;
 }
 
+/* Is the chain behind @skip others, all available, too long by itself? */
+static bool rx_is_too_long(struct vhc_queue *queue, unsigned int skip)
+{
+	struct vhc_chain chain;
+	unsigned int taken = 0;
+	int ret;
+
+	do {
+		ret = vhc_ring_take(&queue->ring, &chain, queue->vq.iov, UIO_MAXIOV);
+		if (ret != 1 && ret != -EBADMSG)
+			break;
+	} while (taken++ < skip);
+	vhc_ring_rewind(&queue->ring, taken);
+	return ret == -EBADMSG;
+}
+
 /*
  * Gather chains for @need bytes, and fill in how much of each will be used.
  *
@@ -116,7 +139,7 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 			rx_put_back(queue, got, 1);
 			/* A good chain, but no place left for its segments? */
 			if (ret == -EBADMSG && chain.bad == VHOST_CUSTOM_BAD_LENGTH &&
-			    got->segments)
+			    got->segments && !rx_is_too_long(queue, got->chains))
 				return -EMSGSIZE;
 			rx_give_back(queue, got->chains + 1, bad - 1);
 			return -EBADMSG;
@@ -151,8 +174,9 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		      const struct rx_chains *got)
 {
 	struct vhc_rx *rx = &queue->rx;
+	void *frame = rx->frame[rx->pos++];
 	struct msghdr msg = {
-		.msg_control = rx->frame[rx->pos++],
+		.msg_control = frame,
 		.msg_flags = MSG_DONTWAIT,
 	};
 	struct iov_iter header;
@@ -161,12 +185,17 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, got->segments, need);
 	header = msg.msg_iter;
 	ret = sock->ops->recvmsg(sock, &msg, need, MSG_DONTWAIT | MSG_TRUNC);
+	if (unlikely(ret < 0))
+		return ret;
+	/* Of an XDP frame, tun says how much it could write. */
+	if (unlikely(ret < need && tun_is_xdp_frame(frame)))
+		return -EFAULT;
 	if (unlikely(ret != need))
-		return ret < 0 ? ret : -EMSGSIZE;
+		return -EMSGSIZE;
 	return rx_put_num_buffers(queue, &header, got);
 }
 
-/* Let the tap wake us only while we wait for it: each wake-up costs the sender. */
+/* Let the tap wake us while we wait for it; when we are behind, that costs the sender. */
 static void rx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
 {
 	vhost_poll_start(&queue->sock_poll, sock->file);
@@ -177,8 +206,12 @@ static void rx_ignore_socket(struct vhc_queue *queue)
 	vhost_poll_stop(&queue->sock_poll);
 }
 
-/* Returns true if the frame is gone (delivered or dropped) or a chain was given back. */
-static bool rx_one(struct vhc_queue *queue, struct socket *sock, void *frame, u32 len)
+/*
+ * Deal with the next frame.
+ *
+ * Returns true to go on: the frame is gone, delivered or dropped, or a chain was given back.
+ */
+static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 {
 	u32 need = len + queue->hdr_len;
 	struct rx_chains got;
@@ -186,7 +219,7 @@ static bool rx_one(struct vhc_queue *queue, struct socket *sock, void *frame, u3
 
 	err = rx_gather(queue, need, &got);
 	if (likely(!err)) {
-		err = rx_deliver(queue, sock, need, &got);
+		err = rx_deliver(queue, run->sock, need, &got);
 		if (likely(!err)) {
 			queue->stats.packets++;
 			queue->stats.bytes += len;
@@ -194,11 +227,13 @@ static bool rx_one(struct vhc_queue *queue, struct socket *sock, void *frame, u3
 		}
 		queue->stats.dropped++;
 		rx_put_back(queue, &got, 0);
+		run->steps += got.chains;
 		/* Memory that cannot be written would fail the next frame, too. */
 		if (err == -EFAULT)
 			rx_give_back(queue, got.chains, VHOST_CUSTOM_BAD_FAULT);
 		return true;
 	}
+	run->steps += got.chains;
 	switch (err) {
 	case -EBADMSG:
 		return true;
@@ -210,31 +245,29 @@ static bool rx_one(struct vhc_queue *queue, struct socket *sock, void *frame, u3
 		return vhc_queue_wait_for_driver(queue);
 	default:
 		vhc_queue_bad_ring(queue, err);
-		vhc_ring_enable_notify(&queue->ring);
-		return false;
+		return vhc_queue_wait_for_driver(queue);
 	}
 }
 
-static void rx_frames(struct vhc_queue *queue, struct socket *sock)
+static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 {
-	unsigned int steps = 0, bytes = 0;
-
-	while (steps++ < VHC_RUN_FRAMES && bytes < VHC_RUN_BYTES) {
+	while (run->steps < VHC_RUN_FRAMES && run->bytes < VHC_RUN_BYTES) {
 		void *frame = rx_frame(&queue->rx);
 		u32 len;
 
 		if (!frame) {
-			rx_wait_for_socket(queue, sock);
+			rx_wait_for_socket(queue, run->sock);
 			return;
 		}
 		if (queue->ring.done_num >= VHC_BATCH)
 			vhc_queue_publish(queue);
 		len = rx_frame_len(frame);
-		if (!rx_one(queue, sock, frame, len)) {
+		run->steps++;
+		run->bytes += len;
+		if (!rx_one(queue, run, len)) {
 			rx_ignore_socket(queue);
 			return;
 		}
-		bytes += len;
 	}
 	rx_ignore_socket(queue);
 	vhost_poll_queue(&queue->sock_poll);
@@ -242,12 +275,12 @@ static void rx_frames(struct vhc_queue *queue, struct socket *sock)
 
 static void rx_run(struct vhc_queue *queue)
 {
-	struct socket *sock = vhc_queue_begin(queue);
+	struct rx_run run = { .sock = vhc_queue_begin(queue) };
 
-	if (!sock)
+	if (!run.sock)
 		return;
 	vhc_ring_disable_notify(&queue->ring);
-	rx_frames(queue, sock);
+	rx_frames(queue, &run);
 	vhc_queue_end(queue);
 }
 

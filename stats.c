@@ -10,6 +10,8 @@
 
 #include "vhost_custom.h"
 
+enum { STATS_SIZE_MAX = 4096 };
+
 static const char * const bad_names[VHOST_CUSTOM_BAD_MAX] = {
 	[VHOST_CUSTOM_BAD_HEAD] = "head",
 	[VHOST_CUSTOM_BAD_NEXT] = "next",
@@ -31,7 +33,7 @@ static const char * const bad_names[VHOST_CUSTOM_BAD_MAX] = {
  * @net: the open file.
  * @to: the caller's struct.
  *
- * Return: 0, -EFAULT, -ENOBUFS or -EINVAL, as uapi/vhost_custom.h says.
+ * Return: 0, -EFAULT, -ENOBUFS, -EINVAL or -E2BIG, as uapi/vhost_custom.h says.
  */
 long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user *to)
 {
@@ -44,6 +46,8 @@ long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user
 		return -ENOBUFS;
 	if (size < offsetofend(struct vhost_custom_queue_stats, signals))
 		return -EINVAL;
+	if (size > STATS_SIZE_MAX)
+		return -E2BIG;
 
 	stats = net->queue[index].stats;
 	stats.index = index;

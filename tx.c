@@ -204,6 +204,8 @@ static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, in
 	case -ENOMEM:
 	case -ENOBUFS:
 	case -EBADFD:	/* the tap lost its device */
+	case -EBUSY:
+	case -EPIPE:
 	case -EIO:	/* the device is down */
 		queue->stats.dropped++;
 		vhc_ring_fill(&queue->ring, chain->head, 0);
@@ -273,7 +275,6 @@ static unsigned int tx_pad(struct socket *sock)
 static void tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
 {
 	queue->stats.stalls++;
-	vhost_poll_stop(&queue->sock_poll);
 	vhost_poll_start(&queue->sock_poll, sock->file);
 }
 
@@ -299,12 +300,13 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 			vhc_queue_give_back(queue, &chain, chain.bad);
 			continue;
 		}
+		run->frames++;
 		if (unlikely(ret < 0)) {
 			vhc_queue_bad_ring(queue, ret);
-			vhc_ring_enable_notify(ring);
+			if (vhc_queue_wait_for_driver(queue))
+				continue;
 			return;
 		}
-		run->frames++;
 		run->bytes += chain.out_len;
 		if (unlikely(tx_chain(queue, run, &chain))) {
 			vhc_ring_rewind(ring, 1);
@@ -323,6 +325,8 @@ static void tx_run(struct vhc_queue *queue)
 	if (!run.sock)
 		return;
 	run.pad = tx_pad(run.sock);
+	/* It is on the queue where RX waits: each frame to the guest would look at it. */
+	vhost_poll_stop(&queue->sock_poll);
 	vhc_ring_disable_notify(&queue->ring);
 	tx_chains(queue, &run);
 	tx_flush(queue, &run);

@@ -26,7 +26,7 @@ typedef void (*vhost_work_fn_t)(struct vhost_work *work);
 #include "generated/vhost-types.h"
 
 #ifndef VHC_VHOST_H
-/* The device: kernel's own order of checks and errors, all under dev->mutex. */
+/* The device. The ioctls need dev->mutex; the others say what they need in the kernel. */
 typedef int (*vhc_msg_handler_t)(struct vhost_dev *dev, u32 asid, struct vhost_iotlb_msg *msg);
 void vhost_dev_init(struct vhost_dev *dev, struct vhost_virtqueue **vqs, int nvqs, int iov_limit,
 		    int weight, int byte_weight, bool use_worker, vhc_msg_handler_t handler);
@@ -46,6 +46,7 @@ void vhost_clear_msg(struct vhost_dev *dev);
 ssize_t vhost_chr_read_iter(struct vhost_dev *dev, struct iov_iter *to, int noblock);
 ssize_t vhost_chr_write_iter(struct vhost_dev *dev, struct iov_iter *from);
 __poll_t vhost_chr_poll(struct file *file, struct vhost_dev *dev, poll_table *wait);
+/* Takes dev->mutex itself. */
 void vhost_set_backend_features(struct vhost_dev *dev, u64 features);
 
 /* One virtqueue, under vq->mutex. */

@@ -74,7 +74,7 @@ enum vhost_custom_bad {
  *	because the tap is gone.
  * @stalls: TX: runs that ended because the socket's send buffer was full. RX: runs that
  *	ended with a frame waiting for the driver's buffers.
- * @bad: by &enum vhost_custom_bad.
+ * @bad: by &enum vhost_custom_bad. Stays the last field, as it grows with the reasons.
  */
 struct vhost_custom_queue_stats {
 	__u32 index;
@@ -89,10 +89,12 @@ struct vhost_custom_queue_stats {
 };
 
 /*
- * Read the counters of one queue. Needs no owner. Errors: EFAULT, ENOBUFS for an index
- * other than 0 or 1, EINVAL for a size that is smaller than the fields up to @signals.
+ * Read the counters of one queue into a struct vhost_custom_queue_stats. Needs no owner.
+ * Errors: EFAULT, ENOBUFS for an index other than 0 or 1, EINVAL for a size that is smaller
+ * than the fields up to @signals, E2BIG for one that is larger than 4096.
+ *
+ * The size in the number is not the struct's: that grows, and the number stays.
  */
-#define VHOST_CUSTOM_GET_QUEUE_STATS \
-	_IOWR(VHOST_VIRTIO, 0xC0, struct vhost_custom_queue_stats)
+#define VHOST_CUSTOM_GET_QUEUE_STATS	_IOWR(VHOST_VIRTIO, 0xC0, __u64)
 
 #endif

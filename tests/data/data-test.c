@@ -255,7 +255,7 @@ static void no_tx_kick_or_signal_is_lost(const struct variant *variant)
 
 	rig_open(&rig, variant, NULL);
 	rig_start(&rig);
-	for (i = 0; i < 30000; i++) {
+	for (i = 0; i < 6000; i++) {
 		rig_add_tx(&rig, i);
 		vhc_queue_publish(&rig.port.queue[VHC_TX]);
 		assert_true(vhc_queue_wait(&rig.port.queue[VHC_TX], 1, RIG_PATIENCE_MS));
@@ -274,7 +274,7 @@ static void no_rx_kick_or_signal_is_lost(const struct variant *variant)
 	rig_open(&rig, variant, NULL);
 	addr = vhc_mem_alloc(&rig.port.mem, 4096, 4096);
 	rig_start(&rig);
-	for (i = 0; i < 30000; i++) {
+	for (i = 0; i < 6000; i++) {
 		if (i % 3)
 			send_rx(&rig, i, 60);
 		post_rx(&rig, addr, 2048);

@@ -928,6 +928,8 @@ static void counters_of_no_queue_and_no_size_are_refused(const struct variant *v
 	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -EINVAL);
 	stats.size = offsetof(struct vhost_custom_queue_stats, signals);
 	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -EINVAL);
+	stats.size = 4097;
+	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -E2BIG);
 	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, bad_pointer), -EFAULT);
 }
 

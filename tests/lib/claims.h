@@ -41,7 +41,8 @@ struct variant {
  * @check: checks it with cmocka's asserts; returns if it holds.
  * @devices: ON_x: where it holds.
  * @with: features that are always on.
- * @vary: features that are on and off in turn, in all combinations.
+ * @vary: features that are on and off in turn, in all combinations on vhost-custom, and all
+ *	or none of them on vhost-net.
  * @seconds: deadline; 0 means 60.
  */
 struct claim {

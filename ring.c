@@ -8,7 +8,6 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "ring.h"
@@ -25,6 +24,8 @@ static void forget_fetched(struct vhc_ring *ring)
  * @ring: the ring.
  * @next_avail: index of the next available entry to take.
  * @used_idx: index of the next used entry to fill.
+ *
+ * The driver's kicks are on: the caller has set used->flags to 0.
  */
 void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx)
 {
@@ -330,7 +331,7 @@ int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
  * @ring: the ring.
  * @chains: how many; none of them may be filled.
  *
- * The next take returns the oldest of them again, as it is by then.
+ * The next take returns the oldest of them again.
  */
 void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains)
 {

@@ -163,7 +163,10 @@ int vhc_split_need_signal(struct vhc_ring *ring);
 int vhc_split_enable_notify(struct vhc_ring *ring);
 int vhc_split_disable_notify(struct vhc_ring *ring);
 
-/* The ring's byte order; known to the compiler where legacy devices have the same. */
+/*
+ * The ring's byte order; known to the compiler where legacy devices have the same. The ioctl
+ * for legacy guests of the other order (CONFIG_VHOST_CROSS_ENDIAN_LEGACY) is not supported.
+ */
 static inline bool vhc_ring_le(const struct vhc_ring *ring)
 {
 	return virtio_legacy_is_little_endian() || ring->little_endian;

@@ -5,7 +5,6 @@
  * after each step. Run it with "make fuzz".
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ enum {
 	MOST_ACCESSES = 3 + VHC_BATCH + 4 * VHC_CHAIN_MAX + 16,
 };
 
-static uint8_t memory[MEMORY] __attribute__((aligned(4096)));
+static _Alignas(4096) u8 memory[MEMORY];
 
 /* Descriptors, rings and tables may overlap in the third window: it is all guest memory. */
 static const struct { u64 start, size, at; bool readable, writable; } layout[] = {
@@ -32,7 +31,7 @@ static const struct { u64 start, size, at; bool readable, writable; } layout[] =
 	{ -0x1000ULL, 0x1000, 0x0000, true, true },
 };
 
-enum { WINDOWS = sizeof(layout) / sizeof(layout[0]) };
+enum { WINDOWS = ARRAY_SIZE(layout) };
 
 struct fuzz {
 	struct vhc_ring ring;
@@ -42,22 +41,21 @@ struct fuzz {
 	unsigned int held, done;
 };
 
-static void ring_init(struct fuzz *f, uint8_t settings, uint8_t low, uint8_t high)
+static void ring_init(struct fuzz *f, u8 settings, u8 low, u8 high)
 {
 	struct vhc_ring *ring = &f->ring;
-	size_t at;
+	unsigned int num = 1 << (settings & 7);
+	size_t avail, used;
 	int i;
 
-	ring->num = 1 << (settings & 7);
 	ring->little_endian = settings & 8;
 	ring->event_idx = settings & 16;
 	ring->notify_on_empty = settings & 32;
-	ring->desc = (struct vring_desc *)memory;
-	at = ring->num * sizeof(*ring->desc);
-	ring->avail = (struct vring_avail *)(memory + at);
-	at += sizeof(u16) * (ring->num + 3);
-	at = (at + 3) & ~3;
-	ring->used = (struct vring_used *)(memory + at);
+	avail = num * sizeof(*ring->desc);
+	used = avail + sizeof(u16) * (num + 3);
+	used = (used + 3) & ~3;
+	vhc_ring_set_addr(ring, (struct vring_desc *)memory, (struct vring_avail *)(memory + avail),
+			  (struct vring_used *)(memory + used), num);
 	ring->translate = guest_translate;
 	ring->opaque = &f->map;
 	for (i = 0; i < WINDOWS; i++)
@@ -102,6 +100,14 @@ static void take(struct fuzz *f, unsigned int iov_max)
 	}
 }
 
+/* RX does so when it puts chains back that it had filled. */
+static void unfill(struct fuzz *f, unsigned int count)
+{
+	count %= f->done + 1;
+	vhc_ring_unfill(&f->ring, count);
+	f->done -= count;
+}
+
 static void publish(struct fuzz *f)
 {
 	u16 before = f->ring.used_idx;
@@ -122,7 +128,7 @@ static void fill(struct fuzz *f)
 		publish(f);
 }
 
-static void offer(struct fuzz *f, uint8_t by)
+static void offer(struct fuzz *f, u8 by)
 {
 	u16 idx = f->ring.next_avail + by;
 
@@ -131,11 +137,11 @@ static void offer(struct fuzz *f, uint8_t by)
 	f->ring.avail->idx = idx;
 }
 
-static void step(struct fuzz *f, uint8_t op, uint8_t arg)
+static void step(struct fuzz *f, u8 op, u8 arg)
 {
 	int ret;
 
-	switch (op % 12) {
+	switch (op % 13) {
 	case 0:
 	case 1:
 		take(f, VHC_CHAIN_MAX);
@@ -173,6 +179,9 @@ static void step(struct fuzz *f, uint8_t op, uint8_t arg)
 	case 10:
 		offer(f, arg);
 		break;
+	case 11:
+		unfill(f, arg);
+		break;
 	default:		/* the rest of the memory faults, or nothing does */
 		guest_fault_off();
 		if (arg & 1)
@@ -181,12 +190,12 @@ static void step(struct fuzz *f, uint8_t op, uint8_t arg)
 	CHECK(guest_idle());
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static struct fuzz f;
-	const uint8_t *op = data + 4;
+	const u8 *op = data + 4;
 	unsigned int ops, i;
 
 	if (size < 4 || size < 4 + 2 * (size_t)(data[3] % OPS))

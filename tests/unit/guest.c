@@ -67,11 +67,14 @@ static bool faults(const void *start, size_t size, bool write)
 	return fault.size && write == fault_write && overlaps(&fault, start, size);
 }
 
+/* Fails if all of it faults: it is not user memory then. */
 bool guest_section_begin(const void *start, size_t size, bool write)
 {
 	if (section_open)
 		violation("section in a section", start, size);
 	check_mapped(start, size);
+	if (write == fault_write && inside(&fault, start, size))
+		return false;
 	section = (struct range){ .start = start, .size = size };
 	section_open = true;
 	section_write = write;
@@ -113,7 +116,7 @@ bool guest_idle(void)
 
 static void add_range(const void *start, size_t size, bool owned)
 {
-	if (range_num == sizeof(ranges) / sizeof(ranges[0]))
+	if (range_num == ARRAY_SIZE(ranges))
 		violation("too many ranges", start, size);
 	ranges[range_num++] = (struct range){ .start = start, .size = size, .owned = owned };
 }

@@ -14,6 +14,8 @@
 
 #include "ring.h"
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 /* The translations of one ring; the ring's @opaque. */
 struct guest_map {
 	const struct vhc_window *window;

@@ -6,7 +6,8 @@
 #include "rig.h"
 
 static const struct suite *const suites[] = {
-	&take_suite, &bad_suite, &used_suite, &model_suite, &threads_suite, &hostile_suite,
+	&take_suite, &rewind_suite, &bad_suite, &broken_suite, &used_suite,
+	&model_suite, &threads_suite, &hostile_suite,
 };
 
 int main(int argc, char **argv)

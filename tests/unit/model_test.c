@@ -25,7 +25,9 @@ struct expected {
 	struct iovec seg[SEGS];
 };
 
+/* A chain that the device holds. */
 struct hand {
+	u64 pos;
 	u16 head;
 	u32 len;
 };
@@ -34,7 +36,6 @@ struct hand {
 struct model {
 	struct rig *rig;
 	u64 rnd;
-	u64 start;
 	struct expected *chain;		/* by available entry */
 	struct hand *used;		/* by used entry */
 	u64 offered, exposed, seen, next;
@@ -45,8 +46,8 @@ struct model {
 	bool signal_off, signal_armed;
 	u16 signal_at;
 	struct hand hand[HANDS];	/* taken, not filled */
-	unsigned int hands, since_fill;
-	unsigned int done;
+	unsigned int hands;
+	unsigned int done;		/* filled, not published */
 	u64 counts[3];			/* chains, signals, kicks */
 };
 
@@ -218,8 +219,7 @@ static void take_one(struct model *m)
 	e = chain_at(m, m->next++);
 	assert_int_equal(rig_take(rig), e->bad < 0 ? 1 : -EBADMSG);
 	assert_int_equal(rig->chain.head, e->head);
-	m->hand[m->hands++].head = e->head;
-	m->since_fill++;
+	m->hand[m->hands++] = (struct hand){ .pos = m->next - 1, .head = e->head };
 	m->counts[0]++;
 	if (e->bad >= 0) {
 		assert_int_equal(rig->chain.bad, e->bad);
@@ -241,17 +241,29 @@ static void do_take(struct model *m)
 		take_one(m);
 }
 
-static void rewind_chains(struct model *m, unsigned int n)
+static struct hand *hand_at(struct model *m, u64 pos)
 {
-	vhc_ring_rewind(&m->rig->ring, n);
-	m->next -= n;
-	m->hands -= n;
-	m->since_fill -= n;
+	unsigned int i;
+
+	for (i = m->hands; i--; ) {
+		if (m->hand[i].pos == pos)
+			return &m->hand[i];
+	}
+	return NULL;
 }
 
+/* The last chains may go back, as far as all of them are in hand. */
 static void do_rewind(struct model *m)
 {
-	rewind_chains(m, pick(m, m->since_fill + 1));
+	unsigned int most = pick(m, 4) ? pick(m, 10) : HANDS, n = 0;
+	struct hand *hand;
+
+	while (n < most && (hand = hand_at(m, m->next - 1))) {
+		*hand = m->hand[--m->hands];
+		m->next--;
+		n++;
+	}
+	vhc_ring_rewind(&m->rig->ring, n);
 }
 
 static void fill_one(struct model *m)
@@ -263,7 +275,6 @@ static void fill_one(struct model *m)
 	vhc_ring_fill(&m->rig->ring, hand->head, hand->len);
 	m->used[(m->published + m->done++) & (m->rig->drv.num - 1)] = *hand;
 	*hand = m->hand[--m->hands];
-	m->since_fill = 0;
 }
 
 static void do_fill(struct model *m)
@@ -272,6 +283,17 @@ static void do_fill(struct model *m)
 
 	while (n--)
 		fill_one(m);
+}
+
+static void do_unfill(struct model *m)
+{
+	unsigned int n = pick(m, m->done + 1), i;
+
+	if (n > HANDS - m->hands)
+		n = HANDS - m->hands;
+	vhc_ring_unfill(&m->rig->ring, n);
+	for (i = 0; i < n; i++)
+		m->hand[m->hands++] = m->used[(m->published + --m->done) & (m->rig->drv.num - 1)];
 }
 
 static void do_publish(struct model *m)
@@ -371,22 +393,22 @@ static void do_wish(struct model *m)
 /* A run ends with empty hands. */
 static void do_run(struct model *m)
 {
+	struct vhc_ring *ring = &m->rig->ring;
+
 	if (pick(m, 2))
-		rewind_chains(m, m->since_fill);
+		do_rewind(m);
 	while (m->hands)
 		fill_one(m);
-	vhc_ring_begin(&m->rig->ring);
-	m->since_fill = 0;
-	m->seen = m->next;
-	m->kick_armed = false;		/* it is awake */
+	vhc_ring_set_addr(ring, ring->desc, ring->avail, ring->used, ring->num);
+	vhc_ring_begin(ring);
 }
 
 static void step(struct model *m)
 {
 	static void (*const ops[])(struct model *m) = {
-		do_add, do_add, do_add, do_expose, do_expose, do_take, do_take, do_take, do_rewind,
-		do_fill, do_fill, do_publish, do_publish, do_signal, do_signal, do_enable,
-		do_disable, do_reap, do_reap, do_reap, do_wish, do_run,
+		do_add, do_add, do_add, do_expose, do_expose, do_reap, do_reap, do_reap, do_wish,
+		do_take, do_take, do_take, do_rewind, do_fill, do_fill, do_unfill,
+		do_publish, do_publish, do_signal, do_signal, do_enable, do_disable, do_run,
 	};
 
 	ops[pick(m, ARRAY_SIZE(ops))](m);
@@ -419,16 +441,18 @@ static int say_what_failed(void **state)
 
 static void one_ring(u64 seed, unsigned int num, unsigned int features, u64 rounds)
 {
-	struct model m = { .rnd = seed, .start = 65000 };
+	const u64 start = 65000;
+	struct model m = {
+		.rnd = seed, .offered = start, .exposed = start, .seen = start, .next = start,
+		.published = start, .reaped = start, .asked = start,
+	};
 	u64 i;
 
 	snprintf(doing, sizeof(doing), "SEED=%llu, ring of %u, features %u",
 		 (unsigned long long)seed, num, features);
-	m.rig = rig_new(num, features, m.start);
+	m.rig = rig_new(num, features, start);
 	m.chain = calloc(num, sizeof(*m.chain));
 	m.used = calloc(num, sizeof(*m.used));
-	m.offered = m.exposed = m.seen = m.next = m.start;
-	m.published = m.reaped = m.asked = m.start;
 	for (i = 0; i < rounds; i++)
 		step(&m);
 	drain(&m);

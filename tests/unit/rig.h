@@ -19,8 +19,6 @@
 #include "guest.h"
 #include "ring.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
 /*
  * The guest's memory. A, B and C are neighbours in the guest and not in the host; then
  * comes a hole. The two parts of TABLE are neighbours too, and TOP ends at the last
@@ -95,7 +93,7 @@ struct suite {
 	size_t num;
 };
 
-extern const struct suite take_suite, bad_suite, used_suite;
+extern const struct suite take_suite, rewind_suite, bad_suite, broken_suite, used_suite;
 extern const struct suite model_suite, threads_suite, hostile_suite;
 
 #endif

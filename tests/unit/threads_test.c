@@ -7,6 +7,7 @@
  */
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,7 +285,158 @@ static void threads_of_many_chains_lose_no_wakeup(void **state)
 	exchange(256, EVENT_IDX, 8);
 }
 
+/*
+ * The moment at which both sides may go to sleep, again and again: one tells its wish and
+ * looks, the other one shows its work and reads the wish. At least one must notice.
+ */
+struct moment {
+	struct rig *rig;
+	u32 at[2];		/* steps that the driver, the device has reached */
+	u64 rounds;
+	int driver_noticed, device_noticed;
+	u64 lost;
+};
+
+/* Both sides have done step @step. */
+static void meet(struct moment *m, int side, u32 step)
+{
+	unsigned int spins = 0;
+
+	__atomic_store_n(&m->at[side], step, __ATOMIC_RELEASE);
+	while ((int)(__atomic_load_n(&m->at[!side], __ATOMIC_ACQUIRE) - step) < 0) {
+		if (!(++spins % 1000))
+			sched_yield();
+	}
+}
+
+/* Stores that miss the cache: those behind them wait, and loads overtake them. */
+static void fill_store_buffer(u64 *seed)
+{
+	static u8 far[1 << 24];
+	unsigned int i;
+
+	for (i = 0; i < 24; i++)
+		__atomic_store_n(&far[rnd(seed) % sizeof(far)], i, __ATOMIC_RELAXED);
+}
+
+static void *driver_tells_of_chains(void *arg)
+{
+	struct moment *m = arg;
+	struct driver *d = &m->rig->drv;
+	u64 seed = 1, i;
+	u32 step = 0;
+
+	for (i = 0; i < m->rounds; i++) {
+		driver_offer(d, d->free_head);
+		meet(m, 0, ++step);
+		dawdle(&seed);
+		driver_expose(d);
+		m->driver_noticed = driver_must_kick(d);
+		meet(m, 0, ++step);
+		meet(m, 0, ++step);
+	}
+	return NULL;
+}
+
+static void *device_asks_for_kicks(void *arg)
+{
+	struct moment *m = arg;
+	struct vhc_ring *ring = &m->rig->ring;
+	struct vhc_chain chain;
+	struct iovec iov[2];
+	u64 seed = 2, i;
+	u32 step = 0;
+
+	for (i = 0; i < m->rounds; i++) {
+		vhc_ring_disable_notify(ring);
+		meet(m, 1, ++step);
+		dawdle(&seed);
+		fill_store_buffer(&seed);
+		m->device_noticed = vhc_ring_enable_notify(ring);
+		meet(m, 1, ++step);
+		m->lost += !m->driver_noticed && !m->device_noticed;
+		if (vhc_ring_take(ring, &chain, iov, 2) != 1)
+			m->lost++;
+		meet(m, 1, ++step);
+	}
+	return NULL;
+}
+
+static void *driver_asks_for_signals(void *arg)
+{
+	struct moment *m = arg;
+	struct driver *d = &m->rig->drv;
+	u64 seed = 1, i;
+	u32 step = 0;
+
+	for (i = 0; i < m->rounds; i++) {
+		driver_disable_signals(d);
+		meet(m, 0, ++step);
+		dawdle(&seed);
+		fill_store_buffer(&seed);
+		m->driver_noticed = driver_enable_signals(d);
+		meet(m, 0, ++step);
+		d->used_idx++;
+	}
+	return NULL;
+}
+
+static void *device_tells_of_used_ones(void *arg)
+{
+	struct moment *m = arg;
+	struct vhc_ring *ring = &m->rig->ring;
+	u64 seed = 2, i;
+	u32 step = 0;
+
+	vhc_ring_need_signal(ring);
+	for (i = 0; i < m->rounds; i++) {
+		vhc_ring_fill(ring, 0, 0);
+		meet(m, 1, ++step);
+		dawdle(&seed);
+		fill_store_buffer(&seed);
+		vhc_ring_publish(ring);
+		m->device_noticed = vhc_ring_need_signal(ring);
+		meet(m, 1, ++step);
+		m->lost += !m->driver_noticed && !m->device_noticed;
+	}
+	return NULL;
+}
+
+static void moments(unsigned int features, void *(*driver)(void *), void *(*device)(void *))
+{
+	struct moment m = {
+		.rig = rig_new(16, features, 65000),
+		.rounds = env_u64("CHAINS", 250000) / 5,
+	};
+	pthread_t thread[2];
+	unsigned int i;
+
+	rig_simple(m.rig, 0);
+	assert_int_equal(pthread_create(&thread[0], NULL, driver, &m), 0);
+	assert_int_equal(pthread_create(&thread[1], NULL, device, &m), 0);
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(m.lost, 0);
+	rig_free(m.rig);
+}
+
+static void threads_lose_no_kick_when_both_look_at_once(void **state)
+{
+	(void)state;
+	moments(0, driver_tells_of_chains, device_asks_for_kicks);
+	moments(EVENT_IDX, driver_tells_of_chains, device_asks_for_kicks);
+}
+
+static void threads_lose_no_signal_when_both_look_at_once(void **state)
+{
+	(void)state;
+	moments(0, driver_asks_for_signals, device_tells_of_used_ones);
+	moments(EVENT_IDX, driver_asks_for_signals, device_tells_of_used_ones);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(threads_lose_no_kick_when_both_look_at_once),
+	cmocka_unit_test(threads_lose_no_signal_when_both_look_at_once),
 	cmocka_unit_test(threads_of_one_chain_at_a_time_lose_no_wakeup),
 	cmocka_unit_test(threads_of_few_chains_lose_no_wakeup),
 	cmocka_unit_test(threads_of_many_chains_lose_no_wakeup),

@@ -4,6 +4,7 @@
 #define SHIM_LINUX_COMPILER_H
 
 #define __user
+#define noinline	__attribute__((__noinline__))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Chains that are put back, and what is kept from fetch to fetch and from run to run.
+ * Names are claims.
+ */
+#include "rig.h"
+
+static void a_rewound_chain_comes_again(void **state)
+{
+	struct rig *rig = rig_new(256, 0, 65500);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 256; i++)
+		rig_simple(rig, i);
+	rig_offer_range(rig, 0, 40);
+	for (i = 0; i < 10; i++)
+		rig_expect_simple(rig, i);
+	vhc_ring_rewind(&rig->ring, 0);
+	assert_int_equal(rig->ring.next_avail, (u16)65510);
+	vhc_ring_rewind(&rig->ring, 3);
+	assert_int_equal(rig->ring.next_avail, (u16)65507);
+	for (i = 7; i < 10; i++)
+		rig_expect_simple(rig, i);
+	vhc_ring_rewind(&rig->ring, 10);
+	for (i = 0; i < 40; i++)
+		rig_expect_simple(rig, i);
+	vhc_ring_rewind(&rig->ring, 40);
+	for (i = 0; i < 40; i++)
+		rig_expect_simple(rig, i);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+/* Take @taken of 200, put @back back, and expect them and the rest. */
+static void rewind_case(unsigned int taken, unsigned int back)
+{
+	struct rig *rig = rig_new(256, 0, 65500);
+	unsigned int i;
+
+	for (i = 0; i < 256; i++)
+		rig_simple(rig, i);
+	rig_offer_range(rig, 0, 200);
+	for (i = 0; i < taken; i++)
+		rig_expect_simple(rig, i);
+	vhc_ring_rewind(&rig->ring, back);
+	assert_int_equal(rig->ring.next_avail, (u16)(65500 + taken - back));
+	for (i = taken - back; i < 200; i++)
+		rig_expect_simple(rig, i);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+static void rewinding_may_cross_fetches(void **state)
+{
+	static const unsigned int edges[] = { 1, 2, 6, 63, 64, 65, 70, 127, 128, 129, 192, 200 };
+	unsigned int i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(edges); i++) {
+		for (k = 0; k <= i; k++)
+			rewind_case(edges[i], edges[k]);
+	}
+}
+
+static void rewinding_an_empty_ring_and_then_more(void **state)
+{
+	struct rig *rig = rig_new(16, 0, 0);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 16; i++)
+		rig_simple(rig, i);
+	rig_offer_range(rig, 0, 2);
+	rig_expect_simple(rig, 0);
+	rig_expect_simple(rig, 1);
+	assert_int_equal(rig_take(rig), 0);
+	vhc_ring_rewind(&rig->ring, 2);
+	rig_offer_range(rig, 2, 2);
+	for (i = 0; i < 4; i++)
+		rig_expect_simple(rig, i);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+/* RX gives up a frame when the ring faults: what it had taken must still be the same. */
+static void rewinding_after_a_fetch_that_faulted(void **state)
+{
+	struct rig *rig = rig_new(16, 0, 0);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 16; i++)
+		rig_simple(rig, i);
+	rig_offer_range(rig, 0, 2);
+	rig_expect_simple(rig, 0);
+	rig_expect_simple(rig, 1);
+	rig_offer_range(rig, 2, 3);
+	guest_fault_at(&rig->drv.desc[4], 16, false);
+	assert_int_equal(rig_take(rig), -EFAULT);
+	guest_fault_off();
+	vhc_ring_rewind(&rig->ring, 2);
+	for (i = 0; i < 5; i++)
+		rig_expect_simple(rig, i);
+	rig_free(rig);
+}
+
+static void a_rewound_chain_that_is_bad_is_bad_again(void **state)
+{
+	struct rig *rig = rig_new(16, 0, 0);
+	unsigned int i;
+
+	(void)state;
+	rig_simple(rig, 0);
+	rig_simple(rig, 2);
+	driver_desc(&rig->drv, &rig->drv.desc[1], GPA_HOLE, 1, 0, 0);
+	rig_offer_range(rig, 0, 3);
+	for (i = 0; i < 2; i++) {
+		rig_expect_simple(rig, 0);
+		assert_int_equal(rig_take(rig), -EBADMSG);
+		assert_int_equal(rig->chain.bad, VHOST_CUSTOM_BAD_ADDRESS);
+		rig_expect_simple(rig, 2);
+		vhc_ring_rewind(&rig->ring, 3);
+	}
+	rig_free(rig);
+}
+
+/*
+ * Two chains are fetched and one is taken; then the other one changes. No driver may do
+ * that: it shows what is fetched again, and when.
+ */
+static struct rig *rig_with_one_fetched(void)
+{
+	struct rig *rig = rig_new(16, 0, 0);
+
+	rig_simple(rig, 0);
+	rig_simple(rig, 1);
+	rig_offer_range(rig, 0, 2);
+	rig_expect_simple(rig, 0);
+	driver_desc(&rig->drv, &rig->drv.desc[1], GPA_B, 77, 0, 0);
+	return rig;
+}
+
+static void expect_fetched_again(struct rig *rig)
+{
+	assert_int_equal(rig->ring.next_avail, 1);
+	assert_int_equal(rig_take(rig), 1);
+	assert_int_equal(rig->chain.head, 1);
+	rig_expect_seg(rig, 0, HVA_B, 77);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+static void fetched_chains_survive_a_run(void **state)
+{
+	struct rig *rig = rig_with_one_fetched();
+	struct vhc_ring *ring = &rig->ring;
+
+	(void)state;
+	vhc_ring_set_addr(ring, ring->desc, ring->avail, ring->used, ring->num);
+	vhc_ring_begin(ring);
+	rig_expect_simple(rig, 1);
+	assert_int_equal(rig_take(rig), 0);
+	rig_free(rig);
+}
+
+static void a_new_start_forgets_what_was_fetched(void **state)
+{
+	struct rig *rig = rig_with_one_fetched();
+
+	(void)state;
+	vhc_ring_start(&rig->ring, 1, 0);
+	vhc_ring_begin(&rig->ring);
+	expect_fetched_again(rig);
+}
+
+static void a_ring_that_moved_is_fetched_again(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct rig *rig = rig_with_one_fetched();
+		struct vhc_ring *ring = &rig->ring;
+		struct vring_desc *desc = guest_alloc(16 * sizeof(*desc));
+		struct vring_avail *avail = guest_alloc(sizeof(*avail) + 16 * sizeof(u16));
+
+		memcpy(desc, ring->desc, 16 * sizeof(*desc));
+		memcpy(avail, ring->avail, sizeof(*avail) + 16 * sizeof(u16));
+		vhc_ring_set_addr(ring, i == 0 ? desc : ring->desc, i == 1 ? avail : ring->avail,
+				  ring->used, i == 2 ? 8 : 16);
+		vhc_ring_begin(ring);
+		expect_fetched_again(rig);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_rewound_chain_comes_again),
+	cmocka_unit_test(rewinding_may_cross_fetches),
+	cmocka_unit_test(rewinding_an_empty_ring_and_then_more),
+	cmocka_unit_test(rewinding_after_a_fetch_that_faulted),
+	cmocka_unit_test(a_rewound_chain_that_is_bad_is_bad_again),
+	cmocka_unit_test(fetched_chains_survive_a_run),
+	cmocka_unit_test(a_new_start_forgets_what_was_fetched),
+	cmocka_unit_test(a_ring_that_moved_is_fetched_again),
+};
+
+const struct suite rewind_suite = { tests, ARRAY_SIZE(tests) };

@@ -245,7 +245,7 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 		return vhc_queue_wait_for_driver(queue);
 	default:
 		vhc_queue_bad_ring(queue, err);
-		return vhc_queue_wait_for_driver(queue);
+		return vhc_ring_enable_notify(&queue->ring) > 0;
 	}
 }
 

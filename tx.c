@@ -303,7 +303,7 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		run->frames++;
 		if (unlikely(ret < 0)) {
 			vhc_queue_bad_ring(queue, ret);
-			if (vhc_queue_wait_for_driver(queue))
+			if (vhc_ring_enable_notify(ring) > 0)
 				continue;
 			return;
 		}

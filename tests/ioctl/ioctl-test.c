@@ -835,7 +835,7 @@ static void every_ioctl_number_answers_like_vhost_net(const struct variant *vari
 		want = __vhc_ioctl(&net, request, one);
 		got = __vhc_ioctl(&custom, request, two);
 		if (got != want)
-			fail_msg("ioctl 0x%lx: vhost-net says %d (%s), vhost-custom %d (%s)", request,
+			fail_msg("ioctl 0x%lx: %d (%s) of vhost-net, %d (%s) of ours", request,
 				 want, strerror(-want), got, strerror(-got));
 		assert_memory_equal(one, two, sizeof(one));
 	}
@@ -966,8 +966,9 @@ static const struct claim claims[] = {
 	ON(ON_BOTH, features_of_the_vhost_core_are_offered),
 	ON(ON_BOTH, each_offered_feature_is_accepted_without_owner),
 	ON(ON_BOTH, each_other_feature_is_not_supported),
-	ON(ON_VHOST_NET, log_all_needs_a_log_while_running),	/* README: differences */
-	ON(ON_VHOST_NET, features_change_while_running),	/* README: differences */
+	/* What is on one of them: README, differences */
+	ON(ON_VHOST_NET, log_all_needs_a_log_while_running),
+	ON(ON_VHOST_NET, features_change_while_running),
 	ON(ON_BOTH, backend_features_are_iotlb_msg_v2),
 	ON(ON_BOTH, without_owner_nothing_is_permitted),
 	ON(ON_BOTH, the_owner_is_checked_before_the_index),
@@ -1005,12 +1006,12 @@ static const struct claim claims[] = {
 	ON(ON_BOTH, a_backend_needs_memory),
 	ON(ON_BOTH, no_backend_never_fails),
 	ON(ON_BOTH, only_taps_and_packet_sockets_are_backends),
-	ON(ON_VHOST_NET, a_packet_socket_is_a_backend),	/* README: differences */
+	ON(ON_VHOST_NET, a_packet_socket_is_a_backend),
 	ON(ON_BOTH, a_tun_file_without_interface_is_invalid),
 	ON(ON_BOTH, a_backend_is_changed_and_set_twice),
 	ON(ON_BOTH, one_queue_alone_runs),
 	ON(ON_BOTH, the_log_base_is_accepted_before_rings),
-	ON(ON_VHOST_NET, a_log_in_kernel_memory_is_a_fault_while_running),	/* README: differences */
+	ON(ON_VHOST_NET, a_log_in_kernel_memory_is_a_fault_while_running),
 	ON(ON_BOTH, unknown_ioctls_are_no_ioctls),
 	ON(ON_VHOST_CUSTOM, every_ioctl_number_answers_like_vhost_net),
 	ON(ON_BOTH, a_short_read_is_empty),

@@ -643,7 +643,8 @@ static bool sleep_until_signal(struct vhc_traffic *traffic)
 		{ .fd = port->queue[VHC_TX].call, .events = POLLIN },
 		{ .fd = active(traffic, VHC_TX) ? port->tap.sock : -1, .events = POLLIN },
 	};
-	bool ready = arm(&traffic->flow[VHC_RX]) | arm(&traffic->flow[VHC_TX]);
+	bool rx_ready = arm(&traffic->flow[VHC_RX]);
+	bool ready = arm(&traffic->flow[VHC_TX]) || rx_ready;
 
 	if (!ready)
 		ready = poll(fds, 3, traffic->config.stall_ms) > 0;

@@ -2,8 +2,8 @@
 /*
  * Traffic through a port: numbered frames both ways, and an account of what became of them.
  *
- * TX: driver → ring → device → tap → packet socket. RX: packet socket → tap → device →
- * ring → driver. One thread does all of it and sleeps on the eventfds when there is
+ * TX: driver, ring, device, tap, packet socket. RX: packet socket, tap, device,
+ * ring, driver. One thread does all of it and sleeps on the eventfds when there is
  * nothing to do. No queue can overflow: at most @window frames are on their way, and one
  * arrives before the next one is sent.
  *

@@ -36,7 +36,8 @@ static void add_thread(struct vhc_workers *workers, const char *dir, const char 
 	char text[512], *state;
 
 	slurp(dir, name, "schedstat", text, sizeof(text));
-	sscanf(text, "%llu %llu %llu", &ns, &wait, &runs);
+	if (sscanf(text, "%llu %llu %llu", &ns, &wait, &runs) != 3)
+		return;		/* gone by now */
 	slurp(dir, name, "stat", text, sizeof(text));
 	state = strrchr(text, ')');
 	workers->count++;

@@ -27,6 +27,7 @@ help:
 	@echo '  make lint             compilers, sparse, checkpatch and the like'
 	@echo '  make unit             the ring engine in user space; no root, seconds'
 	@echo '  make soak [HOST=..]   10 million frames (half an hour)'
+	@echo '  make compile_commands.json    of the module, for clangd'
 	@echo '  make clean'
 
 modules:
@@ -48,6 +49,10 @@ install: modules tools
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	depmod -a $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
 	$(MAKE) -C tools install
+
+compile_commands.json: modules
+	tests/static/compile-commands $(KDIR) > $@.new
+	mv $@.new $@
 
 # Say why a module cannot be loaded before insmod says less.
 load:
@@ -74,7 +79,7 @@ lint: deps
 	@tests/run lint
 
 unit:
-	$(MAKE) -C tests unit
+	$(MAKE) -C tests/unit check
 
 demo: deps
 	@tests/vm/demo $(HOST)

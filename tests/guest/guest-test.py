@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Real guests on the real devices: does what users do work, and does the module do it?
+
+Runs in a host of tests/vm, by tests/in-host, and prints TAP. QEMU falls back to virtio in user
+space without a word, so that each scenario compares the module's counters with the guest's own.
+"""
+import sys
+
+from scenario import Suite, claims
+from traffic import (Wrong, file_between, file_from, file_to, need, ping_from, ping_guest, pings,
+                     tcp, udp)
+
+NET, CUSTOM = '/dev/vhost-net', '/dev/vhost-custom'
+MTU_FRAME = 1514
+
+
+class Moved:
+    """What moved since, by the guest's driver and by the module."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.driver, self.module = guest.packets(), guest.counters()
+
+    def check(self):
+        """The module moved all that the guest did; return the module's differences."""
+        # The guest's first: meanwhile the module's can only grow.
+        driver = {name: value - self.driver[name] for name, value in
+                  self.guest.packets().items()}
+        module = {name: value - self.module[name] for name, value in
+                  self.guest.counters().items()}
+        for name, value in driver.items():
+            need(module[name] >= value > 0, f'{name}: the guest counts', value,
+                 'and the module', module[name])
+        for name in ('rx_errors', 'tx_errors', 'tx_dropped'):
+            need(module[name] == 0, name, module[name])
+        return module
+
+
+def indices_agree(guest):
+    """Each packet used one entry of its TX ring, and nothing is left to do."""
+    avail, used = guest.rings()['tx']
+    need(avail == used, 'the TX ring has work left:', avail, used)
+
+
+@claims('boots', 'answers pings of 1 to 65000 bytes', 'its worker worked')
+def vhost_net_control(run):
+    guest = run.guest(NET)
+    run.claim('boots')
+    before = guest.counters()['worker_ns']
+    pings(guest)
+    run.claim('answers pings of 1 to 65000 bytes')
+    need(guest.counters()['worker_ns'] > before, 'the worker did nothing')
+    run.claim('its worker worked')
+
+
+@claims('boots', 'answers pings of 1 to 65000 bytes', 'UDP from the guest', 'UDP to the guest',
+        'the module counts what the guest does', 'a link that is down carries nothing',
+        'a link that is up again works')
+def basics(run):
+    guest = run.guest(CUSTOM)
+    run.claim('boots')
+    moved = Moved(guest)
+    pings(guest)
+    run.claim('answers pings of 1 to 65000 bytes')
+    datagrams = udp(guest, 2)
+    run.claim('UDP from the guest')
+    received = udp(guest, 2, to_guest=True)
+    run.claim('UDP to the guest')
+    module = moved.check()
+    need(module['tx_packets'] >= datagrams, module, datagrams)
+    need(module['rx_packets'] >= received, module, received)
+    indices_agree(guest)
+    run.claim('the module counts what the guest does')
+    link_down_and_up(run, guest)
+
+
+def link_down_and_up(run, guest):
+    carrier = 'until [ "$(cat /sys/class/net/eth0/carrier)" = {} ]; do :; done'
+    guest.qmp.command('set_link', name='n0', up=False)
+    guest.check(carrier.format(0))
+    before = guest.counters()
+    try:
+        ping_guest(guest, count=1, seconds=2)
+        raise RuntimeError('a ping was answered over a link that is down')
+    except Wrong:
+        need(guest.counters() == before, 'counters moved:', before, guest.counters())
+    run.claim('a link that is down carries nothing')
+    guest.qmp.command('set_link', name='n0', up=True)
+    guest.check(carrier.format(1))
+    moved = Moved(guest)
+    ping_guest(guest)
+    ping_from(guest, guest.host)
+    moved.check()
+    run.claim('a link that is up again works')
+
+
+@claims('from the guest', 'to the guest', 'the module counts what the guest does')
+def tcp_stream(run):
+    guest = run.guest(CUSTOM)
+    moved = Moved(guest)
+    tcp(guest, 8)
+    run.claim('from the guest')
+    tcp(guest, 8, to_guest=True)
+    run.claim('to the guest')
+    module = moved.check()
+    need(module['tx_bytes'] >= 8e6 and module['rx_bytes'] >= 8e6, module)
+    indices_agree(guest)
+    run.claim('the module counts what the guest does')
+
+
+# What ethtool -K gets, and whether the guest then sends frames larger than the MTU's.
+OFFLOADS = {
+    'all offloads off': ('rx off tx off sg off tso off gso off gro off', False),
+    'checksum on, segmentation off': ('rx on tx on sg on tso off gso off gro on', False),
+    'GSO on, TSO off': ('rx on tx on sg on tso off gso on gro on', False),
+    'all offloads on': ('rx on tx on sg on tso on gso on gro on', True),
+}
+
+
+@claims(*OFFLOADS)
+def offloads(run):
+    guest = run.guest(CUSTOM)
+    for name, (options, large) in OFFLOADS.items():
+        guest.check(f'ethtool -K eth0 {options}')
+        moved = Moved(guest)
+        file_from(guest, 2)
+        file_to(guest, 2)
+        module = moved.check()
+        mean = module['tx_bytes'] / module['tx_packets']
+        need((mean > MTU_FRAME) == large, f'bytes a frame with {name}: {mean:.0f}')
+        run.claim(name)
+
+
+REBOOTS = 10
+
+
+@claims(*(f'reboot {n} of {REBOOTS}: ping, and the module counts it'
+          for n in range(1, REBOOTS + 1)))
+def reboots(run):
+    guest = run.guest(CUSTOM)
+    for name in reboots.claims:
+        guest.reset()
+        moved = Moved(guest)
+        ping_guest(guest)
+        ping_from(guest, guest.host)
+        moved.check()
+        run.claim(name)
+
+
+@claims('ping', 'TCP from the modern guest to the other', 'TCP from the other to the modern guest',
+        'the module counts what the guests do')
+def bridge_with_legacy_guest(run):
+    """Two guests; one has a legacy device, without mergeable buffers and event indices."""
+    run.bridge('br0', '10.99.0.1/24')
+    modern = run.add(CUSTOM, 1, bridge='br0')
+    legacy = run.add(CUSTOM, 2, bridge='br0',
+                     options='disable-modern=on,mrg_rxbuf=off,event_idx=off')
+    for guest in (modern, legacy):
+        guest.wait_for_boot()
+    moved = [Moved(modern), Moved(legacy)]
+    for size in (56, 65000):
+        ping_from(modern, legacy.address, size)
+        ping_from(legacy, modern.address, size)
+    run.claim('ping')
+    file_between(modern, legacy, 3)
+    run.claim('TCP from the modern guest to the other')
+    file_between(legacy, modern, 3)
+    run.claim('TCP from the other to the modern guest')
+    for guest in moved:
+        guest.check()
+    run.claim('the module counts what the guests do')
+
+
+def main():
+    suite = Suite([vhost_net_control, basics, tcp_stream, offloads, reboots,
+                   bridge_with_legacy_guest])
+    return 0 if suite.run() else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

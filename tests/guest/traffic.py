@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Traffic between a guest and its host, or another guest: pings, iperf3, files.
+
+Each function makes its traffic, checks it from end to end, and raises Wrong if it is not what
+was sent. Bytes are bounded: emulated KVM does not stand more (lab.md). Called by guest-test.py
+and demo.py.
+"""
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+
+PING_SIZES = (1, 56, 1472, 1473, 4000, 9000, 65000)
+TRAFFIC_SECONDS = 90
+
+
+class Wrong(Exception):
+    """Traffic did not arrive as it was sent."""
+
+
+def need(good, *what):
+    if not good:
+        raise Wrong(' '.join(map(str, what)))
+
+
+def ping_guest(guest, size=56, count=2, seconds=20):
+    """Host to guest and back; return the milliseconds of the fastest."""
+    result = subprocess.run(
+        ['ping', '-n', '-q', '-i', '0.05', '-c', str(count), '-w', str(seconds), '-s', str(size),
+         guest.address], capture_output=True, text=True, check=False)
+    need(result.returncode == 0, f'ping of {size} bytes from the host:', result.stdout)
+    times = re.search(r'= ([\d.]+)/', result.stdout)
+    return float(times[1]) if times else 0.0
+
+
+def ping_from(guest, address, size=56):
+    """Guest to ADDRESS and back."""
+    status, output = guest.run(f'ping -q -c 1 -W 10 -s {size} {address}')
+    need(status == 0, f'ping of {size} bytes from the guest:', output)
+
+
+def pings(guest):
+    for size in PING_SIZES:
+        ping_guest(guest, size)
+        ping_from(guest, guest.host, size)
+
+
+class Iperf:
+    """An iperf3 server of one test on the host."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(['iperf3', '-s', '-1', '--forceflush'], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in self.process.stdout:
+            if 'listening' in line:
+                return self
+        raise Wrong('iperf3 does not listen')
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+def iperf(guest, options):
+    """Run a client in the guest; return the "end" of its report."""
+    # Without an interval, iperf3 3.17 and later sleep on when all is sent.
+    with Iperf():
+        status, output = guest.run(f'iperf3 -J -i 1 -c {guest.host} {options}', TRAFFIC_SECONDS)
+    need(status == 0, f'iperf3 {options}:', output[-500:])
+    return json.loads(output)['end']
+
+
+def tcp(guest, megabytes, to_guest=False):
+    """Send over TCP; return Mbit/s."""
+    end = iperf(guest, f'-n {megabytes}M' + (' -R' if to_guest else ''))
+    sent, received = end['sum_sent'], end['sum_received']
+    # The sender counts what it wrote, and ends the test with some of that under way.
+    need(received['bytes'] > 0.8 * sent['bytes'] > 0, 'TCP:', sent, received)
+    return received['bits_per_second'] / 1e6
+
+
+def udp(guest, seconds, to_guest=False):
+    """Send half a megabyte a second over UDP; return how many datagrams arrived."""
+    end = iperf(guest, f'-u -b 4M -l 1400 -t {seconds}' + (' -R' if to_guest else ''))['sum']
+    need(end['packets'] > 0 and end['lost_packets'] * 10 <= end['packets'],
+         'UDP: more than one in ten is lost:', end)
+    return end['packets'] - end['lost_packets']
+
+
+class Server:
+    """A TCP server on the host for one connection, in a thread of its own."""
+
+    def __init__(self, data=None):
+        self.data, self.digest, self.error = data, None, None
+        self.socket = socket.create_server(('', 0))
+        self.socket.settimeout(TRAFFIC_SECONDS)
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        try:
+            connection = self.socket.accept()[0]
+            with connection:
+                connection.settimeout(TRAFFIC_SECONDS)
+                if self.data is None:
+                    self.receive(connection)
+                else:
+                    connection.sendall(self.data)
+        except OSError as error:
+            self.error = error
+
+    def receive(self, connection):
+        digest = hashlib.sha256()
+        while chunk := connection.recv(65536):
+            digest.update(chunk)
+        self.digest = digest.hexdigest()
+
+    def join(self):
+        self.thread.join(TRAFFIC_SECONDS)
+        self.socket.close()
+        need(not self.error and not self.thread.is_alive(), 'file transfer:', self.error)
+        return self.digest
+
+
+def file_from(guest, megabytes):
+    """A file of random bytes from the guest, compared by its SHA-256."""
+    output = guest.check(f'dd if=/dev/urandom of=/tmp/out bs=1M count={megabytes} 2> /dev/null; '
+                         'sha256sum < /tmp/out')
+    server = Server()
+    guest.check(f'nc {guest.host} {server.port} < /tmp/out', TRAFFIC_SECONDS)
+    need(server.join() == output.split()[0], 'the file is another one at the host')
+
+
+def file_to(guest, megabytes):
+    """The same to the guest."""
+    data = os.urandom(megabytes << 20)
+    server = Server(data)
+    output = guest.check(f'nc {guest.host} {server.port} < /dev/null > /tmp/in; '
+                         'sha256sum < /tmp/in', TRAFFIC_SECONDS)
+    server.join()
+    need(output.split()[0] == hashlib.sha256(data).hexdigest(),
+         'the file is another one at the guest')
+
+
+def file_between(sender, receiver, megabytes):
+    """From one guest to another, which answers with the digest of what it got."""
+    receiver.check('nc -l -p 5000 -e sha256sum > /dev/null 2>&1 & '
+                   'until grep -q :1388 /proc/net/tcp; do :; done')
+    digest = sender.check(f'dd if=/dev/urandom of=/tmp/out bs=1M count={megabytes} '
+                          '2> /dev/null; sha256sum < /tmp/out').split()[0]
+    answer = sender.check(f'nc {receiver.address} 5000 < /tmp/out', TRAFFIC_SECONDS)
+    need(answer.split()[:1] == [digest], 'the file is another one at the receiver:', answer)

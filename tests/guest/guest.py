@@ -5,6 +5,8 @@ Owns the QEMU process, its tap, the commands that run inside (tests/vm/guest-ini
 them), and the counters of its vhost device. Runs as root in a host of tests/vm. Called by
 scenario.py.
 """
+import contextlib
+import gzip
 import itertools
 import os
 import pathlib
@@ -46,6 +48,34 @@ def cpu_model():
     """An emulated SVM breaks the FPU set-up of new kernels."""
     release = tuple(map(int, os.uname().release.split('.')[:2]))
     return 'host,-xsave,-avx,-avx2' if is_emulated() and release >= (7, 0) else 'host'
+
+
+@contextlib.contextmanager
+def steady_kvm():
+    """Keep KVM from patching the host's kernel at each boot and reset of a guest.
+
+    KVM has jump labels for "some vCPU's APIC is off". An emulated host with several CPUs loses
+    a race with the patching, and dies of "Oops: int3" in apic_has_pending_timer(). A paused VM,
+    whose APIC is off, keeps them as they are.
+    """
+    if not is_emulated():
+        yield
+        return
+    command = 'qemu-system-x86_64 -accel kvm -S -m 16 -nodefaults -display none'
+    with subprocess.Popen(command.split(), stdin=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def initrd():
+    """The guest's initial ramdisk, unpacked once for all of the guests' boots."""
+    path = RUN / 'initrd'
+    if not path.exists():
+        RUN.mkdir(exist_ok=True)
+        path.write_bytes(gzip.decompress((LAB / 'guest-initrd').read_bytes()))
+    return path
 
 
 def ip(arguments):
@@ -111,7 +141,7 @@ class Guest:
         return ['setpriv', '--pdeathsig', 'KILL',
                 'qemu-system-x86_64', '-nodefaults', '-display', 'none', '-accel', 'kvm',
                 '-cpu', cpu_model(), '-m', '256M',
-                '-kernel', f'{LAB}/vmlinuz', '-initrd', f'{LAB}/guest-initrd',
+                '-kernel', f'{LAB}/vmlinuz', '-initrd', str(initrd()),
                 '-append', KERNEL_OPTIONS,
                 '-netdev', f'tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=on,'
                            f'vhostfd={self.fd}',

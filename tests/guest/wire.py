@@ -91,7 +91,7 @@ class Qmp(Wire):
             self.events.append(message)
         return message
 
-    def command(self, name, seconds=20, **arguments):
+    def command(self, name, /, seconds=20, **arguments):
         self.send(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
         while True:
             message = self.line(seconds)

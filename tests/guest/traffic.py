@@ -74,12 +74,12 @@ def iperf(guest, options):
 
 
 def tcp(guest, megabytes, to_guest=False):
-    """Send over TCP; return Mbit/s."""
+    """Send over TCP; return Mbit/s, and the bytes that arrived."""
     end = iperf(guest, f'-n {megabytes}M' + (' -R' if to_guest else ''))
     sent, received = end['sum_sent'], end['sum_received']
     # The sender counts what it wrote, and ends the test with some of that under way.
     need(received['bytes'] > 0.8 * sent['bytes'] > 0, 'TCP:', sent, received)
-    return received['bits_per_second'] / 1e6
+    return received['bits_per_second'] / 1e6, received['bytes']
 
 
 def udp(guest, seconds, to_guest=False):

@@ -197,9 +197,9 @@ class Guest:
         if fault:
             raise Died(fault)
 
-    def is_restarting(self):
-        """After a reset of its own the rings are of no device, or of a new one."""
-        return self.own_resets() > 0
+    def is_halted(self):
+        """Whether its rings are not served any more: it reset itself, or QEMU stopped it."""
+        return self.own_resets() > 0 or not self.qmp.command('query-status')['running']
 
     def state(self):
         """For people: what is known of it."""

@@ -83,7 +83,7 @@ def our_fault(guest):
         counters = guest.counters()
         if counters['rx_errors'] or counters['tx_errors']:
             return f'bad descriptors: {counters}'
-        if guest.is_restarting():
+        if guest.is_halted():
             return ''
         if not ring_is_idle(guest, 'tx'):
             return f'tx stalled with work pending: {guest.rings()} {counters}'

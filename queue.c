@@ -6,7 +6,9 @@
  * Called by vhost_custom.c (process context) and by tx.c and rx.c (worker); under
  * vq.mutex, except for vhc_queue_init().
  */
+#include <linux/ktime.h>
 #include <linux/lockdep.h>
+#include <linux/sched/signal.h>
 
 #include "vhost_custom.h"
 
@@ -20,6 +22,10 @@ void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mas
 {
 	vhc_poll_init(&queue->sock_poll, ready, mask, &queue->vq);
 	queue->hdr_len = sizeof(struct virtio_net_hdr);
+	queue->sock_hdr_len = queue->hdr_len;
+	queue->ring.desc_area.page = queue->desc_page;
+	queue->ring.avail_area.page = queue->avail_page;
+	queue->ring.used_area.page = queue->used_page;
 	queue->ring.translate = vhc_mem_translate;
 	queue->ring.opaque = &queue->vq;
 }
@@ -61,6 +67,22 @@ err_restore:
 	return err;
 }
 
+/* Returns false if the ring cannot be used now. */
+static bool find_ring(struct vhc_queue *queue)
+{
+	struct vhost_virtqueue *vq = &queue->vq;
+	int err;
+
+	if (likely(!vq->iotlb)) {
+		vhc_ring_set_addr(&queue->ring, vq->desc, vq->avail, vq->used, vq->num);
+		return true;
+	}
+	err = vhc_mem_find_ring(queue);
+	if (err == -EFAULT)
+		vhc_queue_bad(queue, VHOST_CUSTOM_BAD_RING);
+	return !err;
+}
+
 /**
  * vhc_queue_begin() - begin a run
  * @queue: the queue.
@@ -68,7 +90,8 @@ err_restore:
  * Whatever a VMM may change while the queue is active (addresses, features, memory) is
  * looked up here and stays as it is until vhc_queue_end(): such changes need vq->mutex.
  *
- * Return: the socket, or NULL if the queue is stopped and there is nothing to end.
+ * Return: the socket, or NULL if there is nothing to do, and to end: the queue is stopped, or
+ * its ring is not translated yet.
  */
 struct socket *vhc_queue_begin(struct vhc_queue *queue)
 {
@@ -80,10 +103,13 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	if (!vq->private_data)
 		return NULL;
 
-	vhc_ring_set_addr(ring, vq->desc, vq->avail, vq->used, vq->num);
 	ring->little_endian = vq->is_le;
 	ring->event_idx = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
+	ring->log_used = vq->log_used ? vhc_log_used : NULL;
+	queue->log = features & BIT_ULL(VHOST_F_LOG_ALL);
+	if (!find_ring(queue))
+		return NULL;
 	vhc_ring_begin(ring);
 	return vq->private_data;
 }
@@ -174,4 +200,28 @@ bool vhc_queue_wait_for_driver(struct vhc_queue *queue)
 	if (unlikely(ret < 0))
 		vhc_queue_bad_ring(queue, ret);
 	return ret > 0;
+}
+
+/**
+ * vhc_queue_may_poll() - should a run that has nothing to do go on looking for work?
+ * @queue: the queue; VHOST_SET_VRING_BUSYLOOP_TIMEOUT says for how long.
+ * @end: 0 at first; the caller keeps it, and sets it to 0 again when there was work.
+ *
+ * Never when somebody else wants the CPU or the worker.
+ */
+bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end)
+{
+	const u32 usecs = READ_ONCE(queue->vq.busyloop_timeout);
+	u64 now;
+
+	if (likely(!usecs))
+		return false;
+	now = ktime_get_ns();
+	if (!*end)
+		*end = now + (u64)usecs * NSEC_PER_USEC;
+	if (now >= *end || need_resched() || signal_pending(current) ||
+	    vhc_has_work(&queue->vq))
+		return false;
+	cpu_relax();
+	return true;
 }

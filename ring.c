@@ -58,6 +58,7 @@ void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
 	ring->avail = avail;
 	ring->used = used;
 	ring->num = num;
+	ring->scattered = false;
 }
 
 /**
@@ -75,20 +76,22 @@ void vhc_ring_begin(struct vhc_ring *ring)
 	}
 }
 
-static struct vhc_window *window_miss(struct vhc_ring *ring, u64 addr)
+static struct vhc_window *window_miss(struct vhc_ring *ring, u64 addr, bool write)
 {
 	struct vhc_window *window = &ring->window[ring->next_window];
+	int err = ring->translate(ring->opaque, addr, write, window);
 
-	if (ring->translate(ring->opaque, addr, window)) {
+	if (err) {
 		window->start = U64_MAX;
 		window->last = 0;
+		ring->untranslated = err == -EAGAIN;
 		return NULL;
 	}
 	ring->next_window = (ring->next_window + 1) % VHC_WINDOWS;
 	return window;
 }
 
-static inline struct vhc_window *window_find(struct vhc_ring *ring, u64 addr)
+static inline struct vhc_window *window_find(struct vhc_ring *ring, u64 addr, bool write)
 {
 	unsigned int i;
 
@@ -98,7 +101,7 @@ static inline struct vhc_window *window_find(struct vhc_ring *ring, u64 addr)
 		if (addr >= window->start && addr <= window->last)
 			return window;
 	}
-	return window_miss(ring, addr);
+	return window_miss(ring, addr, write);
 }
 
 /* Where chain_append() and friends put what they find. */
@@ -123,7 +126,7 @@ static inline unsigned int segments_append(struct vhc_ring *ring, struct vhc_seg
 		return VHOST_CUSTOM_BAD_ADDRESS + 1;
 
 	for (;;) {
-		struct vhc_window *window = window_find(ring, addr);
+		struct vhc_window *window = window_find(ring, addr, write);
 		u64 part;
 
 		if (!window || !(write ? window->writable : window->readable))
@@ -181,7 +184,7 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 	*count = len / sizeof(struct vring_desc);
 
 	while (len) {
-		struct vhc_window *window = window_find(ring, addr);
+		struct vhc_window *window = window_find(ring, addr, false);
 		u32 part;
 
 		if (!window || !window->readable)
@@ -260,7 +263,7 @@ static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fet
 	last = desc->addr + desc->len - 1;
 	if (last < desc->addr)
 		return false;
-	window = window_find(ring, desc->addr);
+	window = window_find(ring, desc->addr, desc->flags & VRING_DESC_F_WRITE);
 	if (!window || last > window->last)
 		return false;
 
@@ -292,7 +295,8 @@ static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fet
  * A chain that was taken must be filled, or rewound, before the run ends.
  *
  * Return: 1 for a chain; 0 when none is available; -EBADMSG for one that cannot be used
- * (taken all the same: give it back with length 0 unless its head is bad); -EFAULT or
+ * (taken all the same: give it back with length 0 unless its head is bad); -EAGAIN for one
+ * whose memory is not translated yet (not taken: the ring runs again when it is); -EFAULT or
  * -EINVAL when the ring itself cannot be read or makes no sense.
  */
 int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
@@ -311,6 +315,7 @@ int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 	fetched = &ring->fetched[ring->fetched_pos++];
 	ring->next_avail++;
 
+	ring->untranslated = false;
 	chain->head = fetched->head;
 	if (likely(chain_build_plain(ring, fetched, chain, &segs)))
 		return 1;
@@ -322,6 +327,10 @@ int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 	bad = chain_build(ring, fetched, chain, &segs);
 	if (likely(!bad))
 		return 1;
+	if (ring->untranslated) {
+		vhc_ring_rewind(ring, 1);
+		return -EAGAIN;
+	}
 	chain->bad = bad - 1;
 	return -EBADMSG;
 }

@@ -47,6 +47,8 @@ enum {
 	VHC_CHAIN_MAX = 1024,	/* segments of a chain, and descriptors of a fetch */
 	VHC_DONE_MAX = VHC_BATCH + VHC_CHAIN_MAX, /* used entries in hand */
 	VHC_WINDOWS = 4,	/* translations remembered during a run */
+	VHC_RING_PAGE = 4096,	/* unit in which a ring may be scattered: an IOMMU's page */
+	VHC_RING_MAX = 32768,	/* entries of the largest ring */
 };
 
 /**
@@ -69,11 +71,32 @@ struct vhc_window {
  * typedef vhc_translate_fn - find the memory that holds a guest address
  * @opaque: &struct vhc_ring.opaque.
  * @addr: the guest address.
+ * @write: what for.
  * @window: filled on success; contains @addr.
  *
- * Return: 0, or -EFAULT when the guest has no memory there.
+ * Return: 0; -EFAULT when the guest has no memory there; -EAGAIN when nobody knows yet and
+ * the VMM was asked: it will have the ring run again.
  */
-typedef int (*vhc_translate_fn)(void *opaque, u64 addr, struct vhc_window *window);
+typedef int (*vhc_translate_fn)(void *opaque, u64 addr, bool write, struct vhc_window *window);
+
+/**
+ * typedef vhc_log_used_fn - mark a part of the used ring as written, for live migration
+ * @opaque: &struct vhc_ring.opaque.
+ * @offset: of its first byte in the used ring.
+ * @len: bytes.
+ */
+typedef void (*vhc_log_used_fn)(void *opaque, u32 offset, u32 len);
+
+/**
+ * struct vhc_area - one of a ring's three areas, when the host sees it in pieces
+ * @start: its guest address.
+ * @page: where the host sees each %VHC_RING_PAGE of it, from the one that holds @start on; NULL
+ *	if the area is contiguous and is found directly.
+ */
+struct vhc_area {
+	unsigned long start;
+	unsigned long *page;
+};
 
 /**
  * struct vhc_chain - a chain of buffers, as vhc_ring_take() hands it out
@@ -113,7 +136,9 @@ struct vhc_fetched {
  * struct vhc_ring - the device's side of one split virtqueue
  *
  * The first group is set before each run, from what the VMM configured; it is stable
- * during the run. The second is the ring's position and what was fetched beyond it; it
+ * during the run. Of a scattered ring, the addresses are the guest's, and the areas tell where
+ * each page is; such a ring is aligned as virtio 1.2 wants it, so that no field is cut. The
+ * second is the ring's position and what was fetched beyond it; it
  * survives from run to run. The rest is scratch of a run.
  */
 struct vhc_ring {
@@ -124,7 +149,12 @@ struct vhc_ring {
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;
+	bool scattered;
+	struct vhc_area desc_area;
+	struct vhc_area avail_area;
+	struct vhc_area used_area;
 	vhc_translate_fn translate;
+	vhc_log_used_fn log_used;	/* NULL: not logged */
 	void *opaque;
 
 	u16 next_avail;		/* next chain to take: never shows a fetched one */
@@ -141,6 +171,7 @@ struct vhc_ring {
 
 	u16 done_num;
 	u16 next_window;
+	bool untranslated;	/* of the last chain: the VMM was asked for a translation */
 	struct vhc_window window[VHC_WINDOWS];
 	struct vring_used_elem done[VHC_DONE_MAX];
 	struct vring_desc table[VHC_CHAIN_MAX];

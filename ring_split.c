@@ -17,14 +17,46 @@
 
 #include "ring.h"
 
+/* Where the host sees a field of an area. */
+static __always_inline void __user *area_at(const struct vhc_area *area,
+					    const void __user *field, bool scattered)
+{
+	unsigned long addr = (unsigned long)field;
+	unsigned long page;
+
+	if (!scattered)
+		return (void __user *)addr;
+	page = addr / VHC_RING_PAGE - area->start / VHC_RING_PAGE;
+	return (void __user *)(*(area->page + page) + addr % VHC_RING_PAGE);
+}
+
+/*
+ * The loops exist twice, so that a contiguous ring's are short. All others look it up.
+ */
+static inline __virtio16 __user *avail_word(struct vhc_ring *ring, __virtio16 __user *word)
+{
+	return area_at(&ring->avail_area, word, ring->scattered);
+}
+
+static inline __virtio16 __user *used_word(struct vhc_ring *ring, __virtio16 __user *word)
+{
+	return area_at(&ring->used_area, word, ring->scattered);
+}
+
 static inline __virtio16 __user *used_event_of(struct vhc_ring *ring)
 {
-	return &ring->avail->ring[ring->num];
+	return avail_word(ring, &ring->avail->ring[ring->num]);
 }
 
 static inline __virtio16 __user *avail_event_of(struct vhc_ring *ring)
 {
-	return (__virtio16 __user *)&ring->used->ring[ring->num];
+	return used_word(ring, (__virtio16 __user *)&ring->used->ring[ring->num]);
+}
+
+static void log_used(struct vhc_ring *ring, u32 offset, u32 len)
+{
+	if (unlikely(ring->log_used))
+		ring->log_used(ring->opaque, offset, len);
 }
 
 /*
@@ -37,7 +69,7 @@ static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 	__virtio16 word;
 	u16 count;
 
-	if (get_user(word, &ring->avail->idx))
+	if (get_user(word, avail_word(ring, &ring->avail->idx)))
 		return -EFAULT;
 	*idx = __virtio16_to_cpu(vhc_ring_le(ring), word);
 	count = *idx - ring->next_avail;
@@ -46,18 +78,23 @@ static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 	return 0;
 }
 
-static int heads_read(struct vhc_ring *ring, unsigned int count)
+static __always_inline int __heads_read(struct vhc_ring *ring, unsigned int count,
+					const bool scattered)
 {
+	struct vring_avail __user *avail = ring->avail;
 	struct vhc_fetched *fetched = ring->fetched;
 	u32 mask = ring->num - 1;
 	unsigned int i;
 
-	if (!user_read_access_begin(ring->avail, struct_size(ring->avail, ring, ring->num)))
+	if (!user_read_access_begin(area_at(&ring->avail_area, avail, scattered),
+				    scattered ? 1 : struct_size(avail, ring, ring->num)))
 		return -EFAULT;
 	for (i = 0; i < count; i++) {
+		__virtio16 __user *entry = &avail->ring[(ring->next_avail + i) & mask];
 		__virtio16 head;
 
-		unsafe_get_user(head, &ring->avail->ring[(ring->next_avail + i) & mask], fault);
+		entry = area_at(&ring->avail_area, entry, scattered);
+		unsafe_get_user(head, entry, fault);
 		fetched[i].head = __virtio16_to_cpu(vhc_ring_le(ring), head);
 	}
 	user_read_access_end();
@@ -67,12 +104,19 @@ fault:
 	return -EFAULT;
 }
 
+static int heads_read(struct vhc_ring *ring, unsigned int count)
+{
+	return unlikely(ring->scattered) ? __heads_read(ring, count, true) :
+					   __heads_read(ring, count, false);
+}
+
 /*
  * Copy the descriptors of up to @count chains. A chain that does not fit behind others
  * is left for the next fetch; one that does not fit at all is too long.
  * Returns the number of chains, or -EFAULT.
  */
-static int chains_read(struct vhc_ring *ring, unsigned int count)
+static __always_inline int __chains_read(struct vhc_ring *ring, unsigned int count,
+					 const bool scattered)
 {
 	struct vhc_fetched *fetched = ring->fetched;
 	struct vhc_desc *snapshot = ring->snapshot;
@@ -80,7 +124,8 @@ static int chains_read(struct vhc_ring *ring, unsigned int count)
 	const u32 num = ring->num;
 	unsigned int slot = 0, i;
 
-	if (!user_read_access_begin(ring->desc, num * sizeof(*ring->desc)))
+	if (!user_read_access_begin(area_at(&ring->desc_area, ring->desc, scattered),
+				    scattered ? 1 : num * sizeof(*ring->desc)))
 		return -EFAULT;
 
 	for (i = 0; i < count; i++, fetched++) {
@@ -101,6 +146,7 @@ static int chains_read(struct vhc_ring *ring, unsigned int count)
 			__virtio32 len;
 			__virtio16 flags, link;
 
+			entry = area_at(&ring->desc_area, entry, scattered);
 			if (slot == VHC_CHAIN_MAX) {
 				if (first)
 					goto full;
@@ -142,6 +188,12 @@ fault:
 	return -EFAULT;
 }
 
+static int chains_read(struct vhc_ring *ring, unsigned int count)
+{
+	return unlikely(ring->scattered) ? __chains_read(ring, count, true) :
+					   __chains_read(ring, count, false);
+}
+
 /**
  * vhc_split_fetch() - read the next chains' descriptors into the ring's snapshot
  * @ring: the ring; all that was fetched before was taken.
@@ -180,6 +232,60 @@ int vhc_split_fetch(struct vhc_ring *ring)
 	return err;
 }
 
+/* Copy the filled entries to the used ring, and then its index. Returns 0 or -EFAULT. */
+static __always_inline int __used_write(struct vhc_ring *ring, unsigned int count,
+					const bool scattered)
+{
+	struct vring_used __user *used = ring->used;
+	const struct vring_used_elem *done = ring->done;
+	__virtio16 __user *idx = area_at(&ring->used_area, &used->idx, scattered);
+	u32 mask = ring->num - 1;
+	unsigned int i;
+
+	if (!user_write_access_begin(area_at(&ring->used_area, used, scattered),
+				     scattered ? 1 : struct_size(used, ring, ring->num)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		struct vring_used_elem __user *elem = &used->ring[(ring->used_idx + i) & mask];
+
+		/* Twice: an entry is aligned to 4 bytes, and may lie across two pages. */
+		unsafe_put_user(done[i].id, (__virtio32 __user *)
+				area_at(&ring->used_area, &elem->id, scattered), fault);
+		unsafe_put_user(done[i].len, (__virtio32 __user *)
+				area_at(&ring->used_area, &elem->len, scattered), fault);
+	}
+	/* C: the entries, and what was written to the buffers, are visible before the index. */
+	smp_wmb();
+	unsafe_put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->used_idx + count), idx, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int used_write(struct vhc_ring *ring, unsigned int count)
+{
+	return unlikely(ring->scattered) ? __used_write(ring, count, true) :
+					   __used_write(ring, count, false);
+}
+
+/* Log @count entries from the one that used_idx names on, and the index. */
+static noinline void log_entries(struct vhc_ring *ring, unsigned int count)
+{
+	const u32 size = sizeof(struct vring_used_elem);
+	u32 first = ring->used_idx & (ring->num - 1);
+	u32 part;
+
+	for (count = min(count, ring->num); count; count -= part) {
+		part = min(count, ring->num - first);
+		ring->log_used(ring->opaque, offsetof(struct vring_used, ring) + first * size,
+			       part * size);
+		first = 0;
+	}
+	ring->log_used(ring->opaque, offsetof(struct vring_used, idx), sizeof(__virtio16));
+}
+
 /**
  * vhc_split_publish() - copy the filled entries to the used ring and move its index
  * @ring: the ring; at least one entry is filled. A driver that gets more of them at once
@@ -189,34 +295,21 @@ int vhc_split_fetch(struct vhc_ring *ring)
  */
 int vhc_split_publish(struct vhc_ring *ring)
 {
-	struct vring_used __user *used = ring->used;
-	const struct vring_used_elem *done = ring->done;
 	unsigned int count = ring->done_num;
-	u32 mask = ring->num - 1;
-	unsigned int i;
+	int err;
 
 	ring->done_num = 0;
-	if (!user_write_access_begin(used, struct_size(used, ring, ring->num)))
-		return -EFAULT;
-	for (i = 0; i < count; i++) {
-		struct vring_used_elem __user *elem = &used->ring[(ring->used_idx + i) & mask];
-
-		unsafe_put_user(done[i].id, &elem->id, fault);
-		unsafe_put_user(done[i].len, &elem->len, fault);
-	}
-	/* C: the entries, and what was written to the buffers, are visible before the index. */
-	smp_wmb();
-	unsafe_put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->used_idx + count),
-			&used->idx, fault);
-	user_write_access_end();
+	err = used_write(ring, count);
+	/* What was written before a fault counts, too. */
+	if (unlikely(ring->log_used))
+		log_entries(ring, count);
+	if (unlikely(err))
+		return err;
 	ring->used_idx += count;
 	/* All the way around since the driver was asked: its answer says nothing any more. */
 	if ((u16)(ring->used_idx - ring->signalled_used) < count)
 		ring->signalled_valid = false;
 	return count;
-fault:
-	user_write_access_end();
-	return -EFAULT;
 }
 
 /**
@@ -238,7 +331,7 @@ int vhc_split_need_signal(struct vhc_ring *ring)
 	if (ring->notify_on_empty && ring->avail_idx == ring->next_avail)
 		return 1;
 	if (!ring->event_idx) {
-		if (get_user(word, &ring->avail->flags))
+		if (get_user(word, avail_word(ring, &ring->avail->flags)))
 			return -EFAULT;
 		return !(__virtio16_to_cpu(le, word) & VRING_AVAIL_F_NO_INTERRUPT);
 	}
@@ -259,8 +352,10 @@ static int used_flags_write(struct vhc_ring *ring, bool notify_off)
 
 	if (ring->notify_off == notify_off)
 		return 0;
-	if (put_user(__cpu_to_virtio16(vhc_ring_le(ring), flags), &ring->used->flags))
+	if (put_user(__cpu_to_virtio16(vhc_ring_le(ring), flags),
+		     used_word(ring, &ring->used->flags)))
 		return -EFAULT;
+	log_used(ring, offsetof(struct vring_used, flags), sizeof(__virtio16));
 	ring->notify_off = notify_off;
 	return 0;
 }
@@ -282,6 +377,9 @@ int vhc_split_enable_notify(struct vhc_ring *ring)
 	if (ring->event_idx) {
 		err = put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->avail_idx),
 			       avail_event_of(ring));
+		if (!err)
+			log_used(ring, struct_size(ring->used, ring, ring->num),
+				 sizeof(__virtio16));
 	} else {
 		err = used_flags_write(ring, false);
 	}

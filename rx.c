@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RX: frames from the tap's ring go into chains that the guest made available.
+ * RX: frames from the socket go into chains that the guest made available.
  *
  * Runs on the worker; the only entries are the work functions at the end, and
- * vhc_rx_set_ring().
+ * vhc_rx_set_socket().
  */
 #include <linux/if_tun.h>
 #include <linux/skb_array.h>
@@ -17,6 +17,7 @@ struct rx_run {
 	struct socket *sock;
 	unsigned int steps;	/* frames, and chains that were looked at in vain */
 	unsigned int bytes;
+	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
 
 /* The chains that were gathered for one frame; their segments are in vq.iov. */
@@ -25,7 +26,8 @@ struct rx_chains {
 	unsigned int segments;
 };
 
-static void *rx_frame(struct vhc_rx *rx)
+/* Frames come from a tap's ring, many at a time. Returns the next one, or NULL. */
+static void *rx_ring_frame(struct vhc_rx *rx)
 {
 	if (rx->pos == rx->num) {
 		rx->pos = 0;
@@ -36,19 +38,57 @@ static void *rx_frame(struct vhc_rx *rx)
 	return rx->frame[rx->pos];
 }
 
-static unsigned int rx_frame_len(void *frame)
+static unsigned int rx_ring_frame_len(void *frame)
 {
 	if (tun_is_xdp_frame(frame))
 		return tun_ptr_to_xdp(frame)->len;
 	return __skb_array_len_with_tag(frame);
 }
 
-static void rx_drop(struct vhc_queue *queue)
+/*
+ * Or from a packet socket's queue, where they stay until recvmsg(). Somebody else who has the
+ * socket may be faster; then recvmsg() has another length, or nothing.
+ */
+static bool rx_queue_frame_len(struct sock *sk, u32 *len)
+{
+	struct sk_buff *skb;
+
+	if (skb_queue_empty_lockless(&sk->sk_receive_queue))
+		return false;
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	skb = skb_peek(&sk->sk_receive_queue);
+	if (skb)
+		*len = skb->len;
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	return skb;
+}
+
+/* Find the next frame's length. Returns false if there is none. */
+static bool rx_next(struct vhc_queue *queue, struct socket *sock, u32 *len)
+{
+	void *frame;
+
+	if (unlikely(!queue->rx.ring))
+		return rx_queue_frame_len(sock->sk, len);
+	frame = rx_ring_frame(&queue->rx);
+	if (!frame)
+		return false;
+	*len = rx_ring_frame_len(frame);
+	return true;
+}
+
+static void rx_drop(struct vhc_queue *queue, struct socket *sock)
 {
 	struct vhc_rx *rx = &queue->rx;
+	struct msghdr msg = {};
 
-	tun_ptr_free(rx->frame[rx->pos++]);
 	queue->stats.dropped++;
+	if (rx->ring) {
+		tun_ptr_free(rx->frame[rx->pos++]);
+		return;
+	}
+	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, 0, 0);
+	sock->ops->recvmsg(sock, &msg, 0, MSG_DONTWAIT | MSG_TRUNC);
 }
 
 /* Take @num chains, good or bad, and give all of them back empty. */
@@ -107,9 +147,10 @@ static bool rx_is_too_long(struct vhc_queue *queue, unsigned int skip)
 /*
  * Gather chains for @need bytes, and fill in how much of each will be used.
  *
- * Returns 0; -EAGAIN if the driver has to make more available; -EMSGSIZE if the frame
- * cannot fit; -EBADMSG if a bad chain was met and all up to it were given back; or the
- * ring's error. Except for 0, no chain is held any more.
+ * Returns 0; -ENOBUFS if the driver has to make more available; -EAGAIN if the VMM has to
+ * translate an address first; -EMSGSIZE if the frame cannot fit; -EBADMSG if a bad chain was
+ * met and all up to it were given back; or the ring's error. Except for 0, no chain is held
+ * any more.
  */
 static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 {
@@ -126,7 +167,7 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 				    UIO_MAXIOV - got->segments);
 		if (unlikely(!ret)) {
 			/* With all of the ring in hand there is nothing to wait for. */
-			ret = got->chains == ring->num ? -EMSGSIZE : -EAGAIN;
+			ret = got->chains == ring->num ? -EMSGSIZE : -ENOBUFS;
 			rx_put_back(queue, got, 0);
 			return ret;
 		}
@@ -157,15 +198,24 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 	}
 }
 
-/* Set num_buffers, behind the part of the header that comes from the socket (5.1.6.4). */
-static int rx_put_num_buffers(struct vhc_queue *queue, struct iov_iter *iter,
-			      const struct rx_chains *got)
+/*
+ * Finish the header (5.1.6.4): num_buffers, behind the part that the socket wrote; before it
+ * zeros, if the socket has no header.
+ */
+static int rx_finish_header(struct vhc_queue *queue, struct iov_iter *iter,
+			    const struct rx_chains *got)
 {
+	const size_t common = offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers);
 	__virtio16 num = __cpu_to_virtio16(vhc_ring_le(&queue->ring), got->chains);
 
-	if (queue->hdr_len == sizeof(struct virtio_net_hdr))
+	if (unlikely(!queue->sock_hdr_len)) {
+		if (iov_iter_zero(common, iter) != common)
+			return -EFAULT;
+	} else if (queue->hdr_len != common) {
+		iov_iter_advance(iter, common);
+	}
+	if (queue->hdr_len == common)
 		return 0;
-	iov_iter_advance(iter, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
 	return copy_to_iter(&num, sizeof(num), iter) == sizeof(num) ? 0 : -EFAULT;
 }
 
@@ -173,8 +223,9 @@ static int rx_put_num_buffers(struct vhc_queue *queue, struct iov_iter *iter,
 static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		      const struct rx_chains *got)
 {
+	const unsigned int skip = queue->hdr_len - queue->sock_hdr_len;
 	struct vhc_rx *rx = &queue->rx;
-	void *frame = rx->frame[rx->pos++];
+	void *frame = likely(rx->ring) ? rx->frame[rx->pos++] : NULL;
 	struct msghdr msg = {
 		.msg_control = frame,
 		.msg_flags = MSG_DONTWAIT,
@@ -184,6 +235,10 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 
 	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, got->segments, need);
 	header = msg.msg_iter;
+	if (unlikely(skip)) {
+		iov_iter_advance(&msg.msg_iter, skip);
+		need -= skip;
+	}
 	ret = sock->ops->recvmsg(sock, &msg, need, MSG_DONTWAIT | MSG_TRUNC);
 	if (unlikely(ret < 0))
 		return ret;
@@ -192,13 +247,17 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		return -EFAULT;
 	if (unlikely(ret != need))
 		return -EMSGSIZE;
-	return rx_put_num_buffers(queue, &header, got);
+	return rx_finish_header(queue, &header, got);
 }
 
-/* Let the tap wake us while we wait for it; when we are behind, that costs the sender. */
+/*
+ * Let the socket wake us while we wait for it; when we are behind, that costs the sender. A
+ * packet socket whose device went down is in error until somebody asks for the error.
+ */
 static void rx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
 {
-	vhost_poll_start(&queue->sock_poll, sock->file);
+	if (unlikely(vhost_poll_start(&queue->sock_poll, sock->file)) && sock_error(sock->sk))
+		vhost_poll_start(&queue->sock_poll, sock->file);
 }
 
 static void rx_ignore_socket(struct vhc_queue *queue)
@@ -220,6 +279,9 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 	err = rx_gather(queue, need, &got);
 	if (likely(!err)) {
 		err = rx_deliver(queue, run->sock, need, &got);
+		/* What a failed delivery wrote is dirty, too. */
+		if (unlikely(queue->log))
+			vhc_log_buffers(queue, got.segments, need);
 		if (likely(!err)) {
 			queue->stats.packets++;
 			queue->stats.bytes += len;
@@ -238,11 +300,15 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 	case -EBADMSG:
 		return true;
 	case -EMSGSIZE:
-		rx_drop(queue);
+		rx_drop(queue, run->sock);
 		return true;
-	case -EAGAIN:
+	case -ENOBUFS:
 		queue->stats.stalls++;
 		return vhc_queue_wait_for_driver(queue);
+	case -EAGAIN:
+		/* A kick may come earlier than the translation. */
+		vhc_ring_enable_notify(&queue->ring);
+		return false;
 	default:
 		vhc_queue_bad_ring(queue, err);
 		return vhc_ring_enable_notify(&queue->ring) > 0;
@@ -252,16 +318,18 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 {
 	while (run->steps < VHC_RUN_FRAMES && run->bytes < VHC_RUN_BYTES) {
-		void *frame = rx_frame(&queue->rx);
 		u32 len;
 
-		if (!frame) {
+		if (!rx_next(queue, run->sock, &len)) {
+			vhc_queue_publish(queue);
+			if (vhc_queue_may_poll(queue, &run->poll_end))
+				continue;
 			rx_wait_for_socket(queue, run->sock);
 			return;
 		}
+		run->poll_end = 0;
 		if (queue->ring.done_num >= VHC_BATCH)
 			vhc_queue_publish(queue);
-		len = rx_frame_len(frame);
 		run->steps++;
 		run->bytes += len;
 		if (!rx_one(queue, run, len)) {
@@ -312,15 +380,15 @@ void vhc_rx_ready(struct vhost_work *work)
 }
 
 /**
- * vhc_rx_set_ring() - take frames from another tap, or from none
+ * vhc_rx_set_socket() - take frames from another socket, or from none
  * @queue: the RX queue.
- * @ring: the tap's ring, or NULL.
+ * @sock: the socket, or NULL.
  *
- * Frames that were taken from the old one go back there.
+ * Frames that were taken from the old one's ring go back there.
  *
  * Context: process; vq->mutex is held.
  */
-void vhc_rx_set_ring(struct vhc_queue *queue, struct ptr_ring *ring)
+void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock)
 {
 	struct vhc_rx *rx = &queue->rx;
 
@@ -330,5 +398,5 @@ void vhc_rx_set_ring(struct vhc_queue *queue, struct ptr_ring *ring)
 				   tun_ptr_free);
 	rx->pos = 0;
 	rx->num = 0;
-	rx->ring = ring;
+	rx->ring = sock ? vhc_sock_ring(sock) : NULL;
 }

@@ -2,18 +2,33 @@
 /*
  * Backends: from a file descriptor to a socket that carries a queue's frames.
  *
- * Called by vhost_custom.c and queue.c, in process context. A socket that is got holds a
+ * Called by vhost_custom.c and rx.c, in process context. A socket that is got holds a
  * reference to its file until it is put.
  */
 #include <linux/file.h>
 #include <linux/if_tap.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/netdevice.h>
+#include <linux/seq_file.h>
+#include <net/sock.h>
 
 #include "vhost_custom.h"
 
+static struct socket *packet_socket(struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+
+	if (sock && sock->sk->sk_type == SOCK_RAW && sock->sk->sk_family == AF_PACKET)
+		return sock;
+	return NULL;
+}
+
 /**
  * vhc_sock_get() - the socket behind a file descriptor of the calling process
- * @fd: of a tun, tap or macvtap file.
+ * @fd: of a tun, tap or macvtap file, or of a raw packet socket.
+ *
+ * The descriptor is looked up once: another thread may give it another file meanwhile.
  *
  * Return: the socket, or -ENOTSOCK for everything else.
  */
@@ -24,6 +39,9 @@ struct socket *vhc_sock_get(int fd)
 
 	if (!file)
 		return ERR_PTR(-ENOTSOCK);
+	sock = packet_socket(file);
+	if (sock)
+		return sock;
 	sock = tun_get_socket(file);
 	if (IS_ERR(sock))
 		sock = tap_get_socket(file);
@@ -41,18 +59,61 @@ struct socket *vhc_sock_get(int fd)
 void vhc_sock_put(struct socket *sock)
 {
 	if (sock)
-		sockfd_put(sock);
+		fput(sock->file);
 }
 
 /**
  * vhc_sock_ring() - the ring of frames that the network stack sends to a tap
  * @sock: from vhc_sock_get().
  *
- * Return: the ring; it lives as long as the socket's file.
+ * Return: the ring, which lives as long as the socket's file; NULL for a packet socket, which
+ * has a list of frames instead.
  */
 struct ptr_ring *vhc_sock_ring(struct socket *sock)
 {
 	struct ptr_ring *ring = tun_get_tx_ring(sock->file);
 
-	return IS_ERR(ring) ? tap_get_ptr_ring(sock->file) : ring;
+	if (IS_ERR(ring))
+		ring = tap_get_ptr_ring(sock->file);
+	return IS_ERR(ring) ? NULL : ring;
+}
+
+/* tun tells nobody but its fdinfo which device a file is attached to. */
+static struct net_device *tun_device(struct file *file, struct net *net)
+{
+	char text[64] = "", name[IFNAMSIZ];
+	struct seq_file m = { .buf = text, .size = sizeof(text) - 1 };
+
+	if (!file->f_op->show_fdinfo)
+		return NULL;
+	file->f_op->show_fdinfo(&m, file);
+	if (sscanf(text, "iff:\t%15s", name) != 1)
+		return NULL;
+	return dev_get_by_name(net, name);
+}
+
+/**
+ * vhc_sock_is_ethernet() - does a tap carry Ethernet frames?
+ * @sock: from vhc_sock_get().
+ *
+ * A tun device (IFF_TUN) carries IP packets. It has no link-layer header, whatever type its
+ * owner gave it (TUNSETLINK).
+ *
+ * Context: process; takes the RTNL.
+ * Return: true unless it is known to be otherwise: a device in another network namespace than
+ * its file's is not found.
+ */
+bool vhc_sock_is_ethernet(struct socket *sock)
+{
+	struct net_device *dev;
+	bool ethernet;
+
+	if (IS_ERR(tun_get_socket(sock->file)))
+		return true;
+	dev = tun_device(sock->file, sock_net(sock->sk));
+	if (!dev)
+		return true;
+	ethernet = dev->hard_header_len;
+	dev_put(dev);
+	return ethernet;
 }

@@ -26,6 +26,7 @@ static const char * const bad_names[VHOST_CUSTOM_BAD_MAX] = {
 	[VHOST_CUSTOM_BAD_FAULT] = "fault",
 	[VHOST_CUSTOM_BAD_INDEX] = "index",
 	[VHOST_CUSTOM_BAD_RING] = "ring",
+	[VHOST_CUSTOM_BAD_LOG] = "log",
 };
 
 /**

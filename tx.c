@@ -24,6 +24,7 @@ struct tx_run {
 	unsigned int pad;	/* bytes before a batched frame's data; 0: do not batch */
 	unsigned int frames;
 	unsigned int bytes;
+	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
 
 /* Send the batched frames, then hand their chains back. */
@@ -146,7 +147,7 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 
 	hdr = vhc_xdp_header(buf, size);
 	memset(hdr, 0, VHC_XDP_HEADER_MAX);
-	err = header_copy(hdr, queue->vq.iov);
+	err = queue->sock_hdr_len ? header_copy(hdr, queue->vq.iov) : 0;
 	if (likely(!err))
 		err = chain_copy(buf + run->pad, queue->vq.iov, chain->out_num, queue->hdr_len);
 	if (unlikely(err))
@@ -168,11 +169,13 @@ err_free:
 
 static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
 {
+	const unsigned int skip = queue->hdr_len - queue->sock_hdr_len;
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 	int ret;
 
 	iov_iter_init(&msg.msg_iter, ITER_SOURCE, queue->vq.iov, chain->out_num, chain->out_len);
-	ret = run->sock->ops->sendmsg(run->sock, &msg, chain->out_len);
+	iov_iter_advance(&msg.msg_iter, skip);
+	ret = run->sock->ops->sendmsg(run->sock, &msg, chain->out_len - skip);
 	if (ret < 0)
 		return ret;
 	queue->stats.packets++;
@@ -206,7 +209,10 @@ static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, in
 	case -EBADFD:	/* the tap lost its device */
 	case -EBUSY:
 	case -EPIPE:
-	case -EIO:	/* the device is down */
+	case -EIO:	/* the device is down; of a packet socket: */
+	case -ENETDOWN:
+	case -ENXIO:	/* it is gone */
+	case -ENODEV:
 		queue->stats.dropped++;
 		vhc_ring_fill(&queue->ring, chain->head, 0);
 		break;
@@ -215,7 +221,22 @@ static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, in
 	}
 }
 
-/* Returns 0 if the chain is dealt with, -EAGAIN if the socket cannot take it now. */
+/*
+ * The send buffer is full: run again when the socket says that there is room. Returns false
+ * if it never will, as it is in error.
+ */
+static bool tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
+{
+	if (vhost_poll_start(&queue->sock_poll, sock->file))
+		return false;
+	queue->stats.stalls++;
+	return true;
+}
+
+/*
+ * Returns 0 if the chain is dealt with, -EAGAIN if the socket cannot take it now and says
+ * when it can.
+ */
 static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
 {
 	unsigned int bad = tx_check(queue, chain);
@@ -246,8 +267,11 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 			tx_flush(queue, run);
 		err = tx_send(queue, run, chain);
 	}
-	if (unlikely(err == -EAGAIN))
-		return err;
+	if (unlikely(err == -EAGAIN)) {
+		if (tx_wait_for_socket(queue, run->sock))
+			return err;
+		err = -ENOBUFS;
+	}
 	if (unlikely(err))
 		tx_failed(queue, chain, err);
 	else
@@ -257,25 +281,19 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 
 /*
  * How a frame's memory is laid out for tun, if it can be sent in a batch at all: batches are
- * not accounted to the socket's send buffer, so they are for unlimited ones.
+ * not accounted to the socket's send buffer, so they are for unlimited ones, and tun takes
+ * what is in them for Ethernet.
  */
-static unsigned int tx_pad(struct socket *sock)
+static unsigned int tx_pad(const struct vhc_queue *queue, struct socket *sock)
 {
 	unsigned int pad = NET_SKB_PAD + NET_IP_ALIGN;
 
 	BUILD_BUG_ON(sizeof(int) + VHC_XDP_HEADER_MAX > NET_SKB_PAD);
-	if (sock->sk->sk_sndbuf != INT_MAX)
+	if (!queue->tx.ethernet || sock->sk->sk_sndbuf != INT_MAX)
 		return 0;
 	if (sock_flag(sock->sk, SOCK_XDP))
 		pad += XDP_PACKET_HEADROOM;
 	return SKB_DATA_ALIGN(pad);
-}
-
-/* The send buffer is full: run again when the socket says that there is room. */
-static void tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
-{
-	queue->stats.stalls++;
-	vhost_poll_start(&queue->sock_poll, sock->file);
 }
 
 static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
@@ -291,8 +309,15 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		ret = vhc_ring_take(ring, &chain, queue->vq.iov, UIO_MAXIOV);
 		if (!ret) {
 			tx_flush(queue, run);
-			if (vhc_queue_wait_for_driver(queue))
+			if (vhc_queue_may_poll(queue, &run->poll_end) ||
+			    vhc_queue_wait_for_driver(queue))
 				continue;
+			return;
+		}
+		run->poll_end = 0;
+		if (unlikely(ret == -EAGAIN)) {
+			/* A kick may come earlier than the translation. */
+			vhc_ring_enable_notify(ring);
 			return;
 		}
 		if (unlikely(ret == -EBADMSG)) {
@@ -310,7 +335,6 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		run->bytes += chain.out_len;
 		if (unlikely(tx_chain(queue, run, &chain))) {
 			vhc_ring_rewind(ring, 1);
-			tx_wait_for_socket(queue, run->sock);
 			return;
 		}
 	}
@@ -324,7 +348,7 @@ static void tx_run(struct vhc_queue *queue)
 	run.sock = vhc_queue_begin(queue);
 	if (!run.sock)
 		return;
-	run.pad = tx_pad(run.sock);
+	run.pad = tx_pad(queue, run.sock);
 	/* It is on the queue where RX waits: each frame to the guest would look at it. */
 	vhost_poll_stop(&queue->sock_poll);
 	vhc_ring_disable_notify(&queue->ring);

@@ -17,11 +17,26 @@
 #include "compat/layout.h"
 #include "vhost_custom.h"
 
-static const u64 vhc_features = BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
-				BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
-				BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
-				BIT_ULL(VIRTIO_F_VERSION_1) |
-				BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+/* Bit 27 is VIRTIO_F_ANY_LAYOUT, too, which there is nothing to do for. */
+static const u64 vhc_known_features = BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
+				      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+				      BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+				      BIT_ULL(VIRTIO_F_VERSION_1) |
+				      BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+				      BIT_ULL(VIRTIO_F_RING_RESET) |
+				      BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+				      BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |
+				      BIT_ULL(VHOST_F_LOG_ALL);
+
+static unsigned long long features_mask = ~0ULL;
+module_param(features_mask, ullong, 0444);
+MODULE_PARM_DESC(features_mask,
+		 "virtio features to offer, of those that are known, so that guests can migrate to hosts that lack the others (default: all)");
+
+static u64 vhc_features(void)
+{
+	return vhc_known_features & features_mask;
+}
 
 static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 
@@ -54,13 +69,16 @@ static int set_socket(struct vhc_net *net, unsigned int index, struct socket *so
 		      struct socket **old)
 {
 	struct vhc_queue *queue = &net->queue[index];
+	bool ethernet = sock && vhc_sock_is_ethernet(sock);
 	int err;
 
 	lockdep_assert_held(&net->dev.mutex);
 	mutex_lock(&queue->vq.mutex);
 	err = vhc_queue_set_socket(queue, sock, old);
 	if (!err && index == VHC_RX)
-		vhc_rx_set_ring(queue, sock ? vhc_sock_ring(sock) : NULL);
+		vhc_rx_set_socket(queue, sock);
+	if (!err && index == VHC_TX)
+		queue->tx.ethernet = ethernet;
 	mutex_unlock(&queue->vq.mutex);
 	return err;
 }
@@ -102,23 +120,83 @@ static int vhc_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static void set_features(struct vhc_net *net, u64 features)
+/* What the features mean for a queue; the ring's are looked up by each run. */
+static void queue_set_features(struct vhc_queue *queue, u64 features)
 {
 	const u64 long_header = BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_F_VERSION_1);
+
+	mutex_lock(&queue->vq.mutex);
+	queue->vq.acked_features = features;
+	queue->hdr_len = features & long_header ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+						  sizeof(struct virtio_net_hdr);
+	queue->sock_hdr_len = features & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) ? 0 :
+									       queue->hdr_len;
+	queue->mergeable = features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	mutex_unlock(&queue->vq.mutex);
+}
+
+/* May be called at any time; VMMs turn VHOST_F_LOG_ALL on and off under load. */
+static long set_features(struct vhc_net *net, u64 features)
+{
 	int i;
 
 	lockdep_assert_held(&net->dev.mutex);
-	for (i = 0; i < VHC_QUEUES; i++) {
-		struct vhc_queue *queue = &net->queue[i];
+	if (features & ~vhc_features())
+		return -EOPNOTSUPP;
+	if ((features & BIT_ULL(VHOST_F_LOG_ALL)) && !vhost_log_access_ok(&net->dev))
+		return -EFAULT;
+	if (!(features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)))
+		vhc_clear_iotlb(&net->dev);
+	else if (vhc_init_iotlb(&net->dev))
+		return -EFAULT;
+	for (i = 0; i < VHC_QUEUES; i++)
+		queue_set_features(&net->queue[i], features);
+	return 0;
+}
 
-		mutex_lock(&queue->vq.mutex);
-		queue->vq.acked_features = features;
-		queue->hdr_len = features & long_header ?
-				 sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-				 sizeof(struct virtio_net_hdr);
-		queue->mergeable = features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
-		mutex_unlock(&queue->vq.mutex);
+/*
+ * VHOST_GET_FEATURES_ARRAY and VHOST_SET_FEATURES_ARRAY: a count, and as many words of 64
+ * features. Ours all are in the first one.
+ */
+enum { FEATURE_WORDS_MAX = 512 };
+
+static long features_count(struct vhost_features_array __user *array, u64 *count)
+{
+	if (copy_from_user(count, &array->count, sizeof(*count)))
+		return -EFAULT;
+	return *count > FEATURE_WORDS_MAX ? -E2BIG : 0;
+}
+
+static long get_features_array(struct vhost_features_array __user *to)
+{
+	u64 features = vhc_features();
+	u64 count;
+	long err = features_count(to, &count);
+
+	if (err || !count)
+		return err;
+	if (copy_to_user(to->features, &features, sizeof(features)) ||
+	    clear_user(to->features + 1, (count - 1) * sizeof(features)))
+		return -EFAULT;
+	return 0;
+}
+
+/* Returns the first word; the others have to be 0. */
+static long read_features_array(struct vhost_features_array __user *from, u64 *features)
+{
+	u64 count, word, i;
+	long err = features_count(from, &count);
+
+	*features = 0;
+	for (i = 0; !err && i < count; i++) {
+		if (copy_from_user(&word, &from->features[i], sizeof(word)))
+			return -EFAULT;
+		if (!i)
+			*features = word;
+		else if (word)
+			return -EOPNOTSUPP;
 	}
+	return err;
 }
 
 static long reset_owner(struct vhc_net *net)
@@ -133,8 +211,7 @@ static long reset_owner(struct vhc_net *net)
 		return -ENOMEM;
 	stop(net);
 	vhost_dev_reset_owner(&net->dev, umem);
-	set_features(net, 0);
-	return 0;
+	return set_features(net, 0);
 }
 
 /* Start a queue, or move it to another socket. */
@@ -206,12 +283,15 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	void __user *argp = (void __user *)arg;
 	struct vhost_vring_file backend;
 	u64 features;
-	long ret = 0;
+	long ret;
 
 	/* What can be done without dev.mutex: answer, or copy the argument. */
 	switch (cmd) {
 	case VHOST_GET_FEATURES:
-		return copy_to_user(argp, &vhc_features, sizeof(u64)) ? -EFAULT : 0;
+		features = vhc_features();
+		return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+	case VHOST_GET_FEATURES_ARRAY:
+		return get_features_array(argp);
 	case VHOST_GET_BACKEND_FEATURES:
 		return copy_to_user(argp, &vhc_backend_features, sizeof(u64)) ? -EFAULT : 0;
 	case VHOST_CUSTOM_GET_QUEUE_STATS:
@@ -219,8 +299,11 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case VHOST_SET_FEATURES:
 		if (copy_from_user(&features, argp, sizeof(features)))
 			return -EFAULT;
-		if (features & ~vhc_features)
-			return -EOPNOTSUPP;
+		break;
+	case VHOST_SET_FEATURES_ARRAY:
+		ret = read_features_array(argp, &features);
+		if (ret)
+			return ret;
 		break;
 	case VHOST_SET_BACKEND_FEATURES:
 		if (copy_from_user(&features, argp, sizeof(features)))
@@ -238,7 +321,14 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	mutex_lock(&net->dev.mutex);
 	switch (cmd) {
 	case VHOST_SET_FEATURES:
-		set_features(net, features);
+	case VHOST_SET_FEATURES_ARRAY:
+		ret = set_features(net, features);
+		break;
+	case VHOST_NEW_WORKER:
+	case VHOST_FREE_WORKER:
+	case VHOST_ATTACH_VRING_WORKER:
+	case VHOST_GET_VRING_WORKER:
+		ret = vhc_worker_ioctl(&net->dev, cmd, argp);
 		break;
 	case VHOST_NET_SET_BACKEND:
 		ret = set_backend(net, &backend);

@@ -11,7 +11,7 @@
  *	vhost_custom.c
  *	tx.c rx.c
  *	queue.c sock.c
- *	ring.c, ring_split.c, mem.c
+ *	ring.c, ring_split.c, mem.c, log.c
  *	stats.c, compat/
  */
 #ifndef VHOST_CUSTOM_H
@@ -37,9 +37,17 @@ enum {
 	VHC_RUN_BYTES = 512 * 1024,
 };
 
+/* Where the pages of a ring that the host sees in pieces are noted: see struct vhc_area. */
+enum {
+	VHC_DESC_PAGES = VHC_RING_MAX * sizeof(struct vring_desc) / VHC_RING_PAGE + 1,
+	VHC_AVAIL_PAGES = VHC_RING_MAX * sizeof(__virtio16) / VHC_RING_PAGE + 2,
+	VHC_USED_PAGES = VHC_RING_MAX * sizeof(struct vring_used_elem) / VHC_RING_PAGE + 2,
+};
+
 /**
  * struct vhc_rx - what only the RX queue has
- * @ring: the tap's ring of frames, or NULL without a socket. Ours as long as the socket is.
+ * @ring: the tap's ring of frames, or NULL: there is no socket, or it is a packet socket,
+ *	which queues frames by itself. Ours as long as the socket is.
  * @frame: frames taken out of @ring and not delivered yet: from @pos up to @num.
  */
 struct vhc_rx {
@@ -54,9 +62,11 @@ struct vhc_rx {
  * @frags: where the memory of small frames comes from.
  * @num: frames in @xdp that were not sent yet; 0 between runs.
  * @bytes: their bytes.
+ * @ethernet: the socket's device takes Ethernet frames; set with the socket.
  * @xdp: frames for one sendmsg().
  */
 struct vhc_tx {
+	bool ethernet;
 	struct page_frag_cache frags;
 	unsigned int num;
 	unsigned int bytes;
@@ -67,9 +77,15 @@ struct vhc_tx {
  * struct vhc_queue - one virtqueue with its socket
  * @vq: the core's part. Its private_data is the socket.
  * @sock_poll: queues a run when the socket is ready, and when a run asks for another one.
- * @hdr_len: bytes of the virtio-net header, from the features.
+ * @hdr_len: bytes of the virtio-net header in a chain, from the features.
+ * @sock_hdr_len: bytes of it that the socket takes and gives: the same, or 0 if the device
+ *	makes and removes the header (VHOST_NET_F_VIRTIO_NET_HDR).
+ * @log: what is written to guest memory is logged (VHOST_F_LOG_ALL); of a run.
  * @mergeable: frames may be spread over several chains (VIRTIO_NET_F_MRG_RXBUF).
  * @ring: the ring engine's part.
+ * @desc_page: of a scattered ring.
+ * @avail_page: of a scattered ring.
+ * @used_page: of a scattered ring.
  * @stats: counters; written by runs only, under vq.mutex.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
@@ -78,13 +94,18 @@ struct vhc_queue {
 	struct vhost_virtqueue vq;
 	struct vhost_poll sock_poll;
 	unsigned int hdr_len;
+	unsigned int sock_hdr_len;
 	bool mergeable;
+	bool log;
 	struct vhost_custom_queue_stats stats;
 	union {
 		struct vhc_rx rx;
 		struct vhc_tx tx;
 	};
 	struct vhc_ring ring;
+	unsigned long desc_page[VHC_DESC_PAGES];
+	unsigned long avail_page[VHC_AVAIL_PAGES];
+	unsigned long used_page[VHC_USED_PAGES];
 };
 
 /**
@@ -110,22 +131,29 @@ void vhc_queue_bad_ring(struct vhc_queue *queue, int err);
 void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 			 enum vhost_custom_bad reason);
 bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
+bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end);
 
 /* rx.c, tx.c: the work functions, on the worker */
 void vhc_rx_kick(struct vhost_work *work);
 void vhc_rx_ready(struct vhost_work *work);
 void vhc_tx_kick(struct vhost_work *work);
 void vhc_tx_ready(struct vhost_work *work);
-void vhc_rx_set_ring(struct vhc_queue *queue, struct ptr_ring *ring);
+void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock);
 void vhc_tx_free(struct vhc_queue *queue);
 
 /* sock.c: backends; any process context */
 struct socket *vhc_sock_get(int fd);
 void vhc_sock_put(struct socket *sock);
 struct ptr_ring *vhc_sock_ring(struct socket *sock);
+bool vhc_sock_is_ethernet(struct socket *sock);
 
 /* mem.c: guest memory; under vq.mutex */
-int vhc_mem_translate(void *opaque, u64 addr, struct vhc_window *window);
+int vhc_mem_translate(void *opaque, u64 addr, bool write, struct vhc_window *window);
+int vhc_mem_find_ring(struct vhc_queue *queue);
+
+/* log.c: the dirty log; under vq.mutex */
+void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len);
+void vhc_log_used(void *opaque, u32 offset, u32 len);
 
 /* stats.c: readers of the counters; any process context */
 long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user *to);

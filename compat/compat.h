@@ -35,6 +35,44 @@ static inline void vhc_poll_init(struct vhost_poll *poll, vhost_work_fn_t fn, __
 #endif
 }
 
+/* Does another queue want the worker? */
+static inline bool vhc_has_work(struct vhost_virtqueue *vq)
+{
+#ifdef VHC_VQ_HAS_WORK
+	return vhost_vq_has_work(vq);
+#else
+	return vhost_has_work(vq->dev);
+#endif
+}
+
+/* Where a device has one worker, these are unknown numbers with the errors of such. */
+static inline long vhc_worker_ioctl(struct vhost_dev *dev, unsigned int cmd, void __user *argp)
+{
+#ifdef VHC_WORKER_IOCTL
+	return vhost_worker_ioctl(dev, cmd, argp);
+#else
+	return vhost_vring_ioctl(dev, cmd, argp);
+#endif
+}
+
+static inline int vhc_init_iotlb(struct vhost_dev *dev)
+{
+#ifdef VHC_INIT_IOTLB_ENABLED
+	return vhost_init_device_iotlb(dev, true);
+#else
+	return vhost_init_device_iotlb(dev);
+#endif
+}
+
+#ifdef VHC_CLEAR_IOTLB
+static inline void vhc_clear_iotlb(struct vhost_dev *dev)
+{
+	vhost_clear_device_iotlb(dev);
+}
+#else
+void vhc_clear_iotlb(struct vhost_dev *dev);
+#endif
+
 static inline void vhc_frag_cache_drain(struct page_frag_cache *cache)
 {
 #ifdef VHC_PAGE_FRAG_CACHE_DRAIN

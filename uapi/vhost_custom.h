@@ -17,7 +17,7 @@
  * enum vhost_custom_bad - why something the driver offered could not be used
  *
  * A chain with one of these faults is given back with length 0 and the queue goes on.
- * The last two concern the ring itself: nothing can be given back, and the queue
+ * The last three concern no chain: nothing is given back. After INDEX and RING the queue
  * looks again at the next kick. Section numbers are those of virtio 1.2.
  *
  * @VHOST_CUSTOM_BAD_HEAD: the available ring names a descriptor beyond the table
@@ -40,6 +40,8 @@
  *	read or written by the host.
  * @VHOST_CUSTOM_BAD_INDEX: the available index moved by more than the ring size.
  * @VHOST_CUSTOM_BAD_RING: the memory of the ring could not be read or written.
+ * @VHOST_CUSTOM_BAD_LOG: the dirty log of a live migration could not be written; what
+ *	it is for was done.
  * @VHOST_CUSTOM_BAD_MAX: number of reasons known to this header.
  */
 enum vhost_custom_bad {
@@ -56,6 +58,7 @@ enum vhost_custom_bad {
 	VHOST_CUSTOM_BAD_FAULT,
 	VHOST_CUSTOM_BAD_INDEX,
 	VHOST_CUSTOM_BAD_RING,
+	VHOST_CUSTOM_BAD_LOG,
 	VHOST_CUSTOM_BAD_MAX
 };
 

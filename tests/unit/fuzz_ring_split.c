@@ -57,6 +57,7 @@ static void ring_init(struct fuzz *f, u8 settings, u8 low, u8 high)
 	vhc_ring_set_addr(ring, (struct vring_desc *)memory, (struct vring_avail *)(memory + avail),
 			  (struct vring_used *)(memory + used), num);
 	ring->translate = guest_translate;
+	ring->log_used = NULL;
 	ring->opaque = &f->map;
 	for (i = 0; i < WINDOWS; i++)
 		f->window[i] = (struct vhc_window){

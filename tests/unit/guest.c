@@ -163,11 +163,12 @@ void guest_fault_off(void)
 	fault.size = 0;
 }
 
-int guest_translate(void *opaque, u64 addr, struct vhc_window *window)
+int guest_translate(void *opaque, u64 addr, bool write, struct vhc_window *window)
 {
 	struct guest_map *map = opaque;
 	unsigned int i;
 
+	(void)write;
 	map->calls++;
 	if (section_open)
 		violation("translation in a section", section.start, section.size);

@@ -34,6 +34,6 @@ void guest_fault_at(const void *start, size_t size, bool write);
 void guest_fault_off(void);
 
 bool guest_idle(void);
-int guest_translate(void *opaque, u64 addr, struct vhc_window *window);
+int guest_translate(void *opaque, u64 addr, bool write, struct vhc_window *window);
 
 #endif

@@ -67,6 +67,7 @@ struct rig *rig_new(unsigned int num, unsigned int features, u16 start)
 	ring->event_idx = d->event_idx;
 	ring->notify_on_empty = features & NOTIFY_ON_EMPTY;
 	ring->translate = guest_translate;
+	ring->log_used = NULL;
 	ring->opaque = &rig->map;
 	vhc_ring_start(ring, start, start);
 	vhc_ring_begin(ring);

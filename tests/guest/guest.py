@@ -108,7 +108,7 @@ class Guest:
         name = f'{next(SERIAL):03}-{os.path.basename(device)}-{self.tap}'
         self.dir, self.keep = RUN / name, RESULTS / name
         self.process, self.fd, self.qmp, self.serial = None, None, None, None
-        self.resets_due = 0
+        self.resets_due, self.booted = 0, False
 
     # Its life.
 
@@ -154,7 +154,9 @@ class Guest:
                 '-d', 'cpu_reset', '-D', f'{self.dir}/cpu_reset']
 
     def wait_for_boot(self):
+        self.booted = False
         self.serial.expect(r'ready\n', BOOT_SECONDS, self.is_alive)
+        self.booted = True
         status, output = self.run(f'dmesg -n 7; ip addr add {self.address}/24 dev eth0 && '
                                   'ip link set eth0 up')
         if status:
@@ -226,6 +228,13 @@ class Guest:
             return 'the guest reset itself'
         return ''
 
+    def boot_fault(self):
+        """Whether it hung on its way to the driver of its NIC, which never saw the device, or ''.
+        """
+        if self.booted or any(self.ring_address(queue) for queue in range(2)):
+            return ''
+        return 'the guest hung before its NIC had a driver'
+
     # What runs inside.
 
     def run(self, command, seconds=COMMAND_SECONDS):
@@ -270,12 +279,18 @@ class Guest:
         return sum(int(read(task / 'schedstat').split()[0])
                    for task in tasks if read(task / 'comm').strip() == name)
 
+    def ring_status(self, queue):
+        return self.qmp.command('x-query-virtio-queue-status', queue=queue,
+                                path='/machine/peripheral/nic/virtio-backend')
+
+    def ring_address(self, queue):
+        return self.ring_status(queue)['vring-desc']
+
     def rings(self):
         """{'rx': (avail, used), 'tx': ...}: the indices in the guest's memory, 16 bits each."""
-        path = '/machine/peripheral/nic/virtio-backend'
         rings = {}
         for queue, name in enumerate(('rx', 'tx')):
-            status = self.qmp.command('x-query-virtio-queue-status', path=path, queue=queue)
+            status = self.ring_status(queue)
             rings[name] = (self.word(status['vring-avail'] + 2),
                            self.word(status['vring-used'] + 2))
         return rings

@@ -4,8 +4,9 @@
  * it out, whatever was negotiated, and whenever the queues are stopped; nobody sleeps when
  * there is work, and nobody is woken against its will.
  *
- * What holds for /dev/vhost-net must hold for /dev/vhost-custom. Drivers that break the
- * rules are in hostile.c.
+ * What holds for /dev/vhost-net must hold for /dev/vhost-custom. What has a file of its own:
+ * backends other than taps in backend.c, the IOMMU in iommu.c, the dirty log in log.c, drivers
+ * that break the rules in hostile.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #include "claims.h"
 #include "frame.h"
-#include "hostile.h"
+#include "parts.h"
 #include "rig.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -135,41 +136,6 @@ static void large_frames_fill_mergeable_buffers(const struct variant *variant)
 	rig_exchange(variant, NULL, &traffic);
 }
 
-static void post_rx(struct rig *rig, uint64_t addr, unsigned int bytes)
-{
-	struct vhc_seg seg = { .addr = addr, .len = bytes };
-
-	assert_true(vhc_driver_add(rig_driver(rig, VHC_RX), &seg, 0, 1, addr) >= 0);
-	vhc_queue_publish(&rig->port.queue[VHC_RX]);
-}
-
-static void send_rx(struct rig *rig, uint64_t number, size_t len)
-{
-	static char frame[VHC_FRAME_MAX];
-	struct virtio_net_hdr header;
-
-	vhc_frame_header(&header, false);
-	vhc_frame_build(frame, len, VHC_RX, number, false);
-	assert_result(vhc_tap_send(&rig->port.tap, &header, frame, len), 0);
-}
-
-/* The next frame that the guest receives, in one buffer, has this number. */
-static void expect_rx(struct rig *rig, uint64_t want)
-{
-	static char bytes[VHC_FRAME_MAX];
-	unsigned int header_len = rig->port.header_len;
-	struct vhc_used used;
-	uint64_t number;
-
-	assert_true(vhc_queue_wait(&rig->port.queue[VHC_RX], 1, RIG_PATIENCE_MS));
-	assert_int_equal(vhc_driver_take_used(rig_driver(rig, VHC_RX), &used), 1);
-	assert_in_range(used.len, header_len + VHC_FRAME_MIN, sizeof(bytes));
-	vhc_mem_read(&rig->port.mem, used.cookie, bytes, used.len);
-	assert_result(vhc_frame_check(bytes + header_len, used.len - header_len, VHC_RX, false,
-				      &number), 0);
-	assert_int_equal(number, want);
-}
-
 static void a_frame_that_is_too_large_is_dropped_alone(const struct variant *variant)
 {
 	struct rig rig;
@@ -178,14 +144,14 @@ static void a_frame_that_is_too_large_is_dropped_alone(const struct variant *var
 	rig_open(&rig, variant, NULL);
 	addr = vhc_mem_alloc(&rig.port.mem, 4096, 4096);
 	rig_start(&rig);
-	post_rx(&rig, addr, rig.port.header_len + 600);
-	post_rx(&rig, addr + 2048, rig.port.header_len + 600);
-	send_rx(&rig, 1, 601);
-	send_rx(&rig, 2, 1514);
-	send_rx(&rig, 3, 600);
-	send_rx(&rig, 4, 60);
-	expect_rx(&rig, 3);
-	expect_rx(&rig, 4);
+	rig_post_rx(&rig, addr, rig.port.header_len + 600);
+	rig_post_rx(&rig, addr + 2048, rig.port.header_len + 600);
+	rig_send_rx(&rig, 1, 601);
+	rig_send_rx(&rig, 2, 1514);
+	rig_send_rx(&rig, 3, 600);
+	rig_send_rx(&rig, 4, 60);
+	rig_expect_rx(&rig, 3);
+	rig_expect_rx(&rig, 4);
 	rig_close(&rig);
 }
 
@@ -276,11 +242,11 @@ static void no_rx_kick_or_signal_is_lost(const struct variant *variant)
 	rig_start(&rig);
 	for (i = 0; i < 6000; i++) {
 		if (i % 3)
-			send_rx(&rig, i, 60);
-		post_rx(&rig, addr, 2048);
+			rig_send_rx(&rig, i, 60);
+		rig_post_rx(&rig, addr, 2048);
 		if (!(i % 3))
-			send_rx(&rig, i, 60);
-		expect_rx(&rig, i);
+			rig_send_rx(&rig, i, 60);
+		rig_expect_rx(&rig, i);
 	}
 	rig_close(&rig);
 }
@@ -460,59 +426,6 @@ static void neither_direction_starves(const struct variant *variant)
 	rig_close(&rig);
 }
 
-/* ---- the dirty log ---- */
-
-enum { LOG_PAGE = 4096 };
-
-static bool is_logged(const uint8_t *log, uint64_t addr)
-{
-	return log[addr / LOG_PAGE / 8] & 1 << addr / LOG_PAGE % 8;
-}
-
-static void log_writes(struct rig *rig, uint8_t *log)
-{
-	struct vhost_vring_addr addr = {
-		.index = VHC_RX, .flags = 1 << VHOST_VRING_F_LOG,
-	};
-
-	vhc_set_log_base(&rig->port.dev, (uintptr_t)log);
-	vhc_driver_addr(rig_driver(rig, VHC_RX), &addr);
-	vhc_set_vring_addr(&rig->port.dev, &addr);
-}
-
-/* Each page of guest memory that the device wrote to is marked, and no untouched buffer. */
-static void pages_that_the_device_writes_are_logged(const struct variant *variant)
-{
-	uint8_t *log = calloc(1, 1 << 16);
-	struct vhost_vring_addr addr;
-	unsigned int i, page;
-	uint64_t buffers;
-	struct rig rig;
-
-	assert_non_null(log);
-	rig_open(&rig, variant, NULL);
-	buffers = vhc_mem_alloc(&rig.port.mem, 32 * 8 * LOG_PAGE, LOG_PAGE);
-	log_writes(&rig, log);
-	rig_start(&rig);
-	for (i = 0; i < 16; i++)
-		post_rx(&rig, buffers + i * 8 * LOG_PAGE + LOG_PAGE - 100, 2 * LOG_PAGE);
-	for (i = 0; i < 16; i++)
-		send_rx(&rig, i, 60 + i * 90);
-	for (i = 0; i < 16; i++)
-		expect_rx(&rig, i);
-	rig_settle();
-	vhc_driver_addr(rig_driver(&rig, VHC_RX), &addr);
-	assert_true(is_logged(log, addr.log_guest_addr));
-	for (i = 0; i < 32; i++) {
-		page = i * 8;
-		assert_int_equal(is_logged(log, buffers + page * LOG_PAGE), i < 16);
-		assert_int_equal(is_logged(log, buffers + (page + 1) * LOG_PAGE),
-				 i < 16 && 60 + i * 90 + rig.port.header_len > 100);
-		assert_false(is_logged(log, buffers + (page + 3) * LOG_PAGE));
-	}
-	rig_close(&rig);
-}
-
 /* ---- a tap that goes away ---- */
 
 static void frames_go_on_when_the_tap_was_down(const struct variant *variant)
@@ -532,15 +445,6 @@ static void frames_go_on_when_the_tap_was_down(const struct variant *variant)
 	rig_expect_tx(&rig, 1000);
 	rig_close(&rig);
 }
-
-#define VARY(where, features, claim) \
-	{ .name = #claim, .check = claim, .devices = (where), .vary = (features) }
-#define WITH(where, always, features, claim) \
-	{ .name = #claim, .check = claim, .devices = (where), .with = (always), \
-	  .vary = (features) & ~(uint64_t)(always) }
-#define LONG(where, always, features, time, claim) \
-	{ .name = #claim, .check = claim, .devices = (where), .with = (always), \
-	  .vary = (features) & ~(uint64_t)(always), .seconds = (time) }
 
 static const struct claim claims[] = {
 	VARY(ON_BOTH, all_layouts, frames_of_all_sizes_arrive),
@@ -578,15 +482,15 @@ static const struct claim claims[] = {
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, a_stopped_queue_leaves_the_ring_alone),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_VERSION_1, a_small_send_buffer_only_slows_down),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, neither_direction_starves),
-	/* README: differences */
-	WITH(ON_VHOST_NET, VHC_F_VERSION_1 | VHC_F_LOG_ALL, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
-	     pages_that_the_device_writes_are_logged),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, frames_go_on_when_the_tap_was_down),
 };
 
 int main(int argc, char **argv)
 {
 	claims_add(claims, ARRAY_SIZE(claims));
+	claims_add(backend_claims, backend_claim_num);
+	claims_add(iommu_claims, iommu_claim_num);
+	claims_add(log_claims, log_claim_num);
 	claims_add(hostile_claims, hostile_claim_num);
 	return claims_main(argc, argv);
 }

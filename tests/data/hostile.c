@@ -15,7 +15,7 @@
 
 #include "claims.h"
 #include "frame.h"
-#include "hostile.h"
+#include "parts.h"
 #include "rig.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

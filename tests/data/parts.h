@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Claims about drivers that break the rules. Caller: data-test.c.
+ * The claims that data-test.c runs beside its own, by the file that makes them.
  */
-#ifndef TESTS_HOSTILE_H
-#define TESTS_HOSTILE_H
+#ifndef TESTS_PARTS_H
+#define TESTS_PARTS_H
 
 #include "claims.h"
 
+extern const struct claim backend_claims[];
+extern const size_t backend_claim_num;
 extern const struct claim hostile_claims[];
 extern const size_t hostile_claim_num;
+extern const struct claim iommu_claims[];
+extern const size_t iommu_claim_num;
+extern const struct claim log_claims[];
+extern const size_t log_claim_num;
 
 #endif

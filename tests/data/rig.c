@@ -2,7 +2,7 @@
 /*
  * A port under test, and what most claims about frames do with one.
  *
- * Callers: data-test.c and hostile.c.
+ * Callers: the other files here.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -209,6 +209,57 @@ void rig_expect_tx(struct rig *rig, uint64_t number)
 	assert_result(len < 0 ? len : 0, 0);
 	assert_result(vhc_frame_check(frame, len, VHC_TX, false, &got), 0);
 	assert_int_equal(got, number);
+}
+
+/**
+ * rig_post_rx() - make a buffer available to RX
+ * @rig: the rig.
+ * @addr: its guest address; becomes the cookie.
+ * @bytes: its size, with the header.
+ */
+void rig_post_rx(struct rig *rig, uint64_t addr, unsigned int bytes)
+{
+	struct vhc_seg seg = { .addr = addr, .len = bytes };
+
+	assert_true(vhc_driver_add(rig_driver(rig, VHC_RX), &seg, 0, 1, addr) >= 0);
+	vhc_queue_publish(&rig->port.queue[VHC_RX]);
+}
+
+/**
+ * rig_send_rx() - send a frame to the guest
+ * @rig: the rig, started.
+ * @number: the frame's number.
+ * @len: its length.
+ */
+void rig_send_rx(struct rig *rig, uint64_t number, size_t len)
+{
+	static char frame[VHC_FRAME_MAX];
+	struct virtio_net_hdr header;
+
+	vhc_frame_header(&header, false);
+	vhc_frame_build(frame, len, VHC_RX, number, false);
+	assert_result(vhc_tap_send(&rig->port.tap, &header, frame, len), 0);
+}
+
+/**
+ * rig_expect_rx() - the next frame that the guest receives has this number
+ * @rig: the rig.
+ * @want: the number. The frame fits into one buffer of rig_post_rx().
+ */
+void rig_expect_rx(struct rig *rig, uint64_t want)
+{
+	static char bytes[VHC_FRAME_MAX];
+	unsigned int header_len = rig->port.header_len;
+	struct vhc_used used;
+	uint64_t number;
+
+	assert_true(vhc_queue_wait(&rig->port.queue[VHC_RX], 1, RIG_PATIENCE_MS));
+	assert_int_equal(vhc_driver_take_used(rig_driver(rig, VHC_RX), &used), 1);
+	assert_in_range(used.len, header_len + VHC_FRAME_MIN, sizeof(bytes));
+	vhc_mem_read(&rig->port.mem, used.cookie, bytes, used.len);
+	assert_result(vhc_frame_check(bytes + header_len, used.len - header_len, VHC_RX, false,
+				      &number), 0);
+	assert_int_equal(number, want);
 }
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A port under test, and what most claims about frames do with one. A rig that finds
- * something wrong fails the test. Callers: data-test.c and hostile.c.
+ * something wrong fails the test. Callers: the other files here.
  */
 #ifndef TESTS_RIG_H
 #define TESTS_RIG_H
@@ -39,6 +39,9 @@ struct vhc_driver *rig_driver(struct rig *rig, unsigned int index);
 struct vhc_seg rig_tx_seg(struct rig *rig, uint64_t number);
 void rig_add_tx(struct rig *rig, uint64_t number);
 void rig_expect_tx(struct rig *rig, uint64_t number);
+void rig_post_rx(struct rig *rig, uint64_t addr, unsigned int bytes);
+void rig_send_rx(struct rig *rig, uint64_t number, size_t len);
+void rig_expect_rx(struct rig *rig, uint64_t want);
 void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want);
 void rig_settle(void);
 

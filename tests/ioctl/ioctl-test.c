@@ -750,7 +750,7 @@ static void a_backend_is_changed_and_set_twice(const struct variant *variant)
 	struct vhc_tap other;
 
 	set_up(&port, variant);
-	vhc_tap_create(&other, port.header_len, 100);
+	vhc_tap_create(&other, VHC_TAP, port.header_len, 100);
 	vhc_port_start(&port);
 	vhc_port_start(&port);
 	assert_result(__vhc_net_set_backend(&port.dev, VHC_TX, other.fd), 0);

@@ -54,6 +54,16 @@ struct claim {
 	unsigned int seconds;
 };
 
+/* A claim with its name: where it holds, features that vary, that are always on, seconds. */
+#define VARY(where, features, claim) \
+	{ .name = #claim, .check = claim, .devices = (where), .vary = (features) }
+#define WITH(where, always, features, claim) \
+	{ .name = #claim, .check = claim, .devices = (where), .with = (always), \
+	  .vary = (features) & ~(uint64_t)(always) }
+#define LONG(where, always, features, time, claim) \
+	{ .name = #claim, .check = claim, .devices = (where), .with = (always), \
+	  .vary = (features) & ~(uint64_t)(always), .seconds = (time) }
+
 /**
  * assert_result() - claim that an expression is 0 or -errno
  * @expression: which.

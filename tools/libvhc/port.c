@@ -6,6 +6,7 @@
  * Callers: traffic.c, the tools and the tests.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,32 @@ static int new_eventfd(void)
 	return fd;
 }
 
+/**
+ * vhc_port_addr() - the argument of VHOST_SET_VRING_ADDR for a queue
+ * @port: the port.
+ * @index: VHC_RX or VHC_TX.
+ * @addr: filled, with no flags; behind an IOMMU with IO virtual addresses.
+ */
+void vhc_port_addr(const struct vhc_port *port, unsigned int index,
+		   struct vhost_vring_addr *addr)
+{
+	const struct vhc_driver *driver = &port->queue[index].driver;
+	const char *host = (const char *)driver->desc;
+
+	memset(addr, 0, sizeof(*addr));
+	addr->index = index;
+	vhc_driver_addr(driver, addr);
+	if (!port->iommu.alias)
+		return;
+	addr->desc_user_addr = driver->ring;
+	addr->avail_user_addr = driver->ring + ((const char *)driver->avail - host);
+	addr->used_user_addr = driver->ring + ((const char *)driver->used - host);
+}
+
 static void open_queue(struct vhc_port *port, unsigned int index,
 		       const struct vhc_port_config *config)
 {
-	struct vhost_vring_addr addr = { .index = index };
+	struct vhost_vring_addr addr;
 	struct vhc_queue *queue = &port->queue[index];
 
 	memset(queue, 0, sizeof(*queue));
@@ -51,7 +74,7 @@ static void open_queue(struct vhc_port *port, unsigned int index,
 			config->table_max);
 	vhc_driver_rewind(&queue->driver, config->base);
 	queue->driver.fifo = config->fifo;
-	vhc_driver_addr(&queue->driver, &addr);
+	vhc_port_addr(port, index, &addr);
 	vhc_set_vring_num(&port->dev, index, config->ring_size);
 	vhc_set_vring_base(&port->dev, index, config->base);
 	vhc_set_vring_addr(&port->dev, &addr);
@@ -62,10 +85,22 @@ static void open_queue(struct vhc_port *port, unsigned int index,
 
 static void set_memory(struct vhc_port *port)
 {
-	struct vhost_memory *table = vhc_mem_table(&port->mem);
+	struct vhost_memory *table = port->iommu.alias ? vhc_iommu_table(&port->iommu) :
+							 vhc_mem_table(&port->mem);
 
 	vhc_set_mem_table(&port->dev, table);
 	free(table);
+}
+
+static void open_iommu(struct vhc_port *port, const struct vhc_port_config *config)
+{
+	int flags = fcntl(port->dev.fd, F_GETFL);
+
+	if (fcntl(port->dev.fd, F_SETFL, flags | O_NONBLOCK))
+		vhc_fail("fcntl on %s: %s", port->dev.path, strerror(errno));
+	vhc_set_backend_features(&port->dev, config->iotlb_v2 ?
+				 1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2 : 0);
+	vhc_iommu_create(&port->iommu, &port->dev, &port->mem, config->iommu, config->iotlb_v2);
 }
 
 /**
@@ -86,10 +121,12 @@ void vhc_port_open(struct vhc_port *port, const struct vhc_port_config *config)
 	vhc_set_owner(&port->dev);
 	vhc_set_features(&port->dev, config->features);
 	vhc_mem_create(&port->mem, size, config->regions ? config->regions : 1);
+	if (config->iommu)
+		open_iommu(port, config);
 	set_memory(port);
 	for (i = 0; i < VHC_QUEUES; i++)
 		open_queue(port, i, config);
-	vhc_tap_create(&port->tap, port->header_len, port->queue_len);
+	vhc_tap_create(&port->tap, config->backend, port->header_len, port->queue_len);
 }
 
 /**
@@ -100,6 +137,7 @@ void vhc_port_close(struct vhc_port *port)
 {
 	unsigned int i;
 
+	vhc_iommu_stop(&port->iommu);
 	vhc_close(&port->dev);
 	vhc_tap_destroy(&port->tap);
 	for (i = 0; i < VHC_QUEUES; i++) {
@@ -108,6 +146,7 @@ void vhc_port_close(struct vhc_port *port)
 		close(port->queue[i].call);
 		close(port->queue[i].err);
 	}
+	vhc_iommu_destroy(&port->iommu);
 	vhc_mem_destroy(&port->mem);
 }
 
@@ -115,9 +154,17 @@ void vhc_port_close(struct vhc_port *port)
  * vhc_port_start_queue() - give a queue its backend
  * @port: the port.
  * @index: VHC_RX or VHC_TX.
+ *
+ * The device reads the used ring at once, and does not ask for its translation.
  */
 void vhc_port_start_queue(struct vhc_port *port, unsigned int index)
 {
+	const struct vhc_driver *driver = &port->queue[index].driver;
+
+	if (port->iommu.alias)
+		vhc_iommu_map(&port->iommu, driver->ring +
+			      ((char *)driver->used - (char *)driver->desc),
+			      sizeof(*driver->used));
 	vhc_net_set_backend(&port->dev, index, port->tap.fd);
 }
 

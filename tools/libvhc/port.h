@@ -9,6 +9,7 @@
 #define LIBVHC_PORT_H
 
 #include "driver.h"
+#include "iommu.h"
 #include "mem.h"
 #include "tap.h"
 #include "vhc.h"
@@ -44,6 +45,10 @@ struct vhc_queue {
  * @queue_len: frames that the tap holds for the guest; 0 means 1000.
  * @base: index at which both rings begin.
  * @fifo: see &struct vhc_driver.
+ * @backend: what carries the frames.
+ * @iommu: translations that an IOMMU gives the device at a time, with
+ *	VIRTIO_F_ACCESS_PLATFORM in @features; 0: there is no IOMMU.
+ * @iotlb_v2: its messages are of version 2.
  */
 struct vhc_port_config {
 	const char *device;
@@ -55,12 +60,16 @@ struct vhc_port_config {
 	unsigned int queue_len;
 	uint16_t base;
 	bool fifo;
+	enum vhc_backend backend;
+	unsigned int iommu;
+	bool iotlb_v2;
 };
 
 /**
  * struct vhc_port - a guest's network port
  * @dev: the device.
  * @mem: guest memory.
+ * @iommu: before the device; all zero without one.
  * @tap: the tap, without a packet socket until vhc_tap_attach().
  * @queue: by VHC_RX and VHC_TX.
  * @features: that were negotiated.
@@ -70,6 +79,7 @@ struct vhc_port_config {
 struct vhc_port {
 	struct vhc_dev dev;
 	struct vhc_mem mem;
+	struct vhc_iommu iommu;
 	struct vhc_tap tap;
 	struct vhc_queue queue[VHC_QUEUES];
 	uint64_t features;
@@ -82,6 +92,8 @@ void vhc_port_open(struct vhc_port *port, const struct vhc_port_config *config);
 void vhc_port_close(struct vhc_port *port);
 void vhc_port_start(struct vhc_port *port);
 void vhc_port_stop(struct vhc_port *port);
+void vhc_port_addr(const struct vhc_port *port, unsigned int index,
+		   struct vhost_vring_addr *addr);
 void vhc_port_start_queue(struct vhc_port *port, unsigned int index);
 unsigned int vhc_port_stop_queue(struct vhc_port *port, unsigned int index);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
@@ -40,22 +41,26 @@ static void if_ioctl(unsigned long request, struct ifreq *ifr, const char *what)
 }
 
 /* The kernel would send frames of its own (IPv6 neighbour discovery) into the guest. */
-static void silence(const struct vhc_tap *tap)
+static void silence(const char *name)
 {
 	char path[64 + IFNAMSIZ];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", tap->name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;		/* a kernel without IPv6 is silent anyway */
-	must(write(fd, "1", 1), "disable_ipv6", tap->name);
+	must(write(fd, "1", 1), "disable_ipv6", name);
 	close(fd);
 }
 
 static void open_tap(struct vhc_tap *tap)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_flags = IFF_NO_PI };
+
+	ifr.ifr_flags |= tap->backend == VHC_TUN ? IFF_TUN : IFF_TAP;
+	if (tap->backend != VHC_TAP_BARE)
+		ifr.ifr_flags |= IFF_VNET_HDR;
 
 	tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	must(tap->fd, "open of /dev/net/tun", "a new tap");
@@ -65,24 +70,95 @@ static void open_tap(struct vhc_tap *tap)
 	tap->ifindex = if_nametoindex(tap->name);
 }
 
+static void set_header(const struct vhc_tap *tap, int len)
+{
+	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+
+	must(ioctl(tap->fd, TUNSETVNETHDRSZ, &len), "TUNSETVNETHDRSZ", tap->name);
+	must(ioctl(tap->fd, TUNSETOFFLOAD, offloads), "TUNSETOFFLOAD", tap->name);
+}
+
+static void set_up(const char *name, bool up)
+{
+	struct ifreq ifr = { .ifr_flags = up ? IFF_UP | IFF_NOARP : IFF_NOARP };
+
+	strcpy(ifr.ifr_name, name);
+	if_ioctl(SIOCSIFFLAGS, &ifr, "SIOCSIFFLAGS");
+}
+
+static void set_option(int sock, int level, int option, int value, const char *name)
+{
+	must(setsockopt(sock, level, option, &value, sizeof(value)), "setsockopt", name);
+}
+
+static int packet_socket(const char *name, uint16_t protocol, bool header)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+		.sll_ifindex = if_nametoindex(name),
+	};
+	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	must(sock, "packet socket", name);
+	if (header)
+		set_option(sock, SOL_PACKET, PACKET_VNET_HDR, 1, name);
+	set_option(sock, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER, name);
+	set_option(sock, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER, name);
+	must(bind(sock, (struct sockaddr *)&addr, sizeof(addr)), "bind", name);
+	return sock;
+}
+
+static void run(const char *format, const char *first, const char *second)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), format, first, second);
+	if (system(command))
+		vhc_fail("\"%s\" failed; are you root, with the veth module?", command);
+}
+
+/* The far end is what the rest of this file calls the tap. */
+static void open_veth(struct vhc_tap *tap)
+{
+	char near[IFNAMSIZ];
+
+	snprintf(near, sizeof(near), "vhcn%u", (unsigned int)getpid() % 100000);
+	snprintf(tap->name, sizeof(tap->name), "vhcf%u", (unsigned int)getpid() % 100000);
+	run("ip link add %s type veth peer name %s", near, tap->name);
+	tap->ifindex = if_nametoindex(tap->name);
+	silence(near);
+	silence(tap->name);
+	set_up(near, true);
+	set_up(tap->name, true);
+	tap->fd = packet_socket(near, ETH_P_ALL, false);
+	/* Frames that the socket itself sent would come back to it. */
+	set_option(tap->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, near);
+}
+
 /**
  * vhc_tap_create() - make a tap that is up
  * @tap: filled; without a packet socket.
+ * @backend: or what else.
  * @header_len: bytes of the virtio-net header before each frame.
  * @queue_len: frames that the tap holds for the guest before it drops.
  */
-void vhc_tap_create(struct vhc_tap *tap, unsigned int header_len, unsigned int queue_len)
+void vhc_tap_create(struct vhc_tap *tap, enum vhc_backend backend, unsigned int header_len,
+		    unsigned int queue_len)
 {
-	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 	struct ifreq ifr = { .ifr_qlen = queue_len };
-	int len = header_len;
 
 	memset(tap, 0, sizeof(*tap));
+	tap->backend = backend;
 	tap->sock = -1;
+	if (backend == VHC_PACKET) {
+		open_veth(tap);
+		return;
+	}
 	open_tap(tap);
-	must(ioctl(tap->fd, TUNSETVNETHDRSZ, &len), "TUNSETVNETHDRSZ", tap->name);
-	must(ioctl(tap->fd, TUNSETOFFLOAD, offloads), "TUNSETOFFLOAD", tap->name);
-	silence(tap);
+	if (backend != VHC_TAP_BARE)
+		set_header(tap, header_len);
+	silence(tap->name);
 	strcpy(ifr.ifr_name, tap->name);
 	if_ioctl(SIOCSIFTXQLEN, &ifr, "SIOCSIFTXQLEN");
 	vhc_tap_set_up(tap, true);
@@ -98,6 +174,8 @@ void vhc_tap_destroy(struct vhc_tap *tap)
 	if (tap->fd >= 0)
 		close(tap->fd);
 	tap->fd = -1;
+	if (tap->backend == VHC_PACKET)
+		run("ip link del %s%s", tap->name, "");
 }
 
 /**
@@ -107,10 +185,7 @@ void vhc_tap_destroy(struct vhc_tap *tap)
  */
 void vhc_tap_set_up(const struct vhc_tap *tap, bool up)
 {
-	struct ifreq ifr = { .ifr_flags = up ? IFF_UP | IFF_NOARP : IFF_NOARP };
-
-	strcpy(ifr.ifr_name, tap->name);
-	if_ioctl(SIOCSIFFLAGS, &ifr, "SIOCSIFFLAGS");
+	set_up(tap->name, up);
 }
 
 /**
@@ -123,12 +198,6 @@ void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes)
 	must(ioctl(tap->fd, TUNSETSNDBUF, &bytes), "TUNSETSNDBUF", tap->name);
 }
 
-static void set_option(const struct vhc_tap *tap, int level, int option, int value)
-{
-	must(setsockopt(tap->sock, level, option, &value, sizeof(value)), "setsockopt",
-	     tap->name);
-}
-
 /**
  * vhc_tap_attach() - open the packet socket
  * @tap: the tap.
@@ -136,18 +205,7 @@ static void set_option(const struct vhc_tap *tap, int level, int option, int val
  */
 void vhc_tap_attach(struct vhc_tap *tap, uint16_t protocol)
 {
-	struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = tap->ifindex,
-	};
-
-	tap->sock = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	must(tap->sock, "packet socket", tap->name);
-	set_option(tap, SOL_PACKET, PACKET_VNET_HDR, 1);
-	set_option(tap, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
-	set_option(tap, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
-	must(bind(tap->sock, (struct sockaddr *)&addr, sizeof(addr)), "bind", tap->name);
+	tap->sock = packet_socket(tap->name, protocol, true);
 }
 
 /**

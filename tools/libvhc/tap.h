@@ -14,7 +14,22 @@
 #include <linux/virtio_net.h>
 
 /**
+ * enum vhc_backend - what carries a port's frames
+ * @VHC_TAP: a tap, with a virtio-net header before each frame.
+ * @VHC_TAP_BARE: a tap without; the device makes the header (VHOST_NET_F_VIRTIO_NET_HDR).
+ * @VHC_PACKET: a raw packet socket at one end of a veth pair; the same.
+ * @VHC_TUN: a tun device: IP packets with a virtio-net header.
+ */
+enum vhc_backend {
+	VHC_TAP,
+	VHC_TAP_BARE,
+	VHC_PACKET,
+	VHC_TUN,
+};
+
+/**
  * struct vhc_tap - a tap and the packet socket bound to it
+ * @backend: if it is one; the rest is said for a tap.
  * @fd: the tap's file: the backend of both queues.
  * @sock: packet socket, -1 if closed. What it sends the guest receives, and the other way
  *	round. Each frame goes with a &struct virtio_net_hdr before it.
@@ -22,13 +37,15 @@
  * @name: of the tap.
  */
 struct vhc_tap {
+	enum vhc_backend backend;
 	int fd;
 	int sock;
 	int ifindex;
 	char name[IFNAMSIZ];
 };
 
-void vhc_tap_create(struct vhc_tap *tap, unsigned int header_len, unsigned int queue_len);
+void vhc_tap_create(struct vhc_tap *tap, enum vhc_backend backend, unsigned int header_len,
+		    unsigned int queue_len);
 void vhc_tap_destroy(struct vhc_tap *tap);
 void vhc_tap_set_up(const struct vhc_tap *tap, bool up);
 void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes);

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Claims about backends other than a tap with headers, about headers that the device makes,
+ * and about one queue that stops while the other goes on.
+ *
+ * Caller: data-test.c.
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "frame.h"
+#include "parts.h"
+#include "rig.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Bit 27 among vhost's features; among the driver's it is VIRTIO_F_ANY_LAYOUT. */
+static const uint64_t device_makes_header = 1ULL << VHOST_NET_F_VIRTIO_NET_HDR;
+
+static void exchange(const struct variant *variant, enum vhc_backend backend)
+{
+	const struct vhc_port_config config = { .backend = backend };
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+
+	traffic.segments = 2;
+	traffic.any_layout = true;
+	rig_exchange(variant, &config, &traffic);
+}
+
+static void frames_arrive_over_a_tap_without_headers(const struct variant *variant)
+{
+	exchange(variant, VHC_TAP_BARE);
+}
+
+static void frames_arrive_over_a_packet_socket(const struct variant *variant)
+{
+	exchange(variant, VHC_PACKET);
+}
+
+/* What was in the buffer before must not pass for a header. */
+static void a_header_that_the_device_makes_is_zero(const struct variant *variant)
+{
+	static const enum vhc_backend backends[] = { VHC_TAP_BARE, VHC_PACKET };
+	unsigned char bytes[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
+	unsigned char want[sizeof(bytes)];
+	char dirt[2000];
+	unsigned int i;
+
+	memset(dirt, 0xff, sizeof(dirt));
+	for (i = 0; i < ARRAY_SIZE(backends); i++) {
+		const struct vhc_port_config config = { .backend = backends[i] };
+		struct rig rig;
+		uint64_t addr;
+
+		rig_open(&rig, variant, &config);
+		addr = vhc_mem_alloc(&rig.port.mem, sizeof(dirt), 64);
+		rig_start(&rig);
+		vhc_mem_write(&rig.port.mem, addr, dirt, sizeof(dirt));
+		rig_post_rx(&rig, addr, sizeof(dirt));
+		rig_send_rx(&rig, 5, 200);
+		rig_expect_rx(&rig, 5);
+		memset(want, 0, sizeof(want));
+		if (variant->features & VHC_F_MRG_RXBUF || variant->custom)
+			want[offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers)] = 1;
+		else
+			memset(want + sizeof(struct virtio_net_hdr), 0xff, 2);
+		vhc_mem_read(&rig.port.mem, addr, bytes, rig.port.header_len);
+		assert_memory_equal(bytes, want, rig.port.header_len);
+		rig_close(&rig);
+	}
+}
+
+/* ---- tun: IP packets ---- */
+
+enum { IP_LEN = 100 };
+
+static void build_ip(unsigned char *packet, unsigned char number)
+{
+	memset(packet, number, IP_LEN);
+	packet[0] = 0x45;
+	packet[2] = 0;
+	packet[3] = IP_LEN;
+}
+
+static void add_ip_tx(struct rig *rig, unsigned char number)
+{
+	const struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 0 };
+	struct vhc_seg seg = {
+		.addr = rig->tx_slots + number * 256,
+		.len = rig->port.header_len + IP_LEN,
+	};
+	unsigned char packet[IP_LEN];
+
+	build_ip(packet, number);
+	vhc_mem_write(&rig->port.mem, seg.addr, &header, rig->port.header_len);
+	vhc_mem_write(&rig->port.mem, seg.addr + rig->port.header_len, packet, IP_LEN);
+	assert_true(vhc_driver_add(rig_driver(rig, VHC_TX), &seg, 1, 0, number) >= 0);
+}
+
+static void expect_ip_tx(struct rig *rig, unsigned char number)
+{
+	struct pollfd fd = { .fd = rig->port.tap.sock, .events = POLLIN };
+	unsigned char want[IP_LEN], packet[2 * IP_LEN];
+	struct virtio_net_hdr header;
+
+	assert_int_equal(poll(&fd, 1, RIG_PATIENCE_MS), 1);
+	assert_int_equal(vhc_tap_receive(&rig->port.tap, &header, packet, sizeof(packet)), IP_LEN);
+	build_ip(want, number);
+	assert_memory_equal(packet, want, IP_LEN);
+}
+
+static void exchange_ip_rx(struct rig *rig, uint64_t buffer, unsigned char number)
+{
+	const struct virtio_net_hdr header = { .flags = 0 };
+	unsigned char want[IP_LEN], packet[IP_LEN];
+	struct vhc_used used;
+
+	rig_post_rx(rig, buffer, 1000);
+	build_ip(want, number);
+	assert_result(vhc_tap_send(&rig->port.tap, &header, want, IP_LEN), 0);
+	assert_true(vhc_queue_wait(&rig->port.queue[VHC_RX], 1, RIG_PATIENCE_MS));
+	assert_int_equal(vhc_driver_take_used(rig_driver(rig, VHC_RX), &used), 1);
+	assert_int_equal(used.len, rig->port.header_len + IP_LEN);
+	vhc_mem_read(&rig->port.mem, buffer + rig->port.header_len, packet, IP_LEN);
+	assert_memory_equal(packet, want, IP_LEN);
+}
+
+static void exchange_ip(const struct variant *variant, int send_buffer)
+{
+	const struct vhc_port_config config = { .backend = VHC_TUN };
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, &config);
+	if (send_buffer)
+		vhc_tap_set_sndbuf(&rig.port.tap, send_buffer);
+	rig_start(&rig);
+	vhc_tap_detach(&rig.port.tap);
+	vhc_tap_attach(&rig.port.tap, ETH_P_IP);
+	buffer = vhc_mem_alloc(&rig.port.mem, 1000, 64);
+	for (i = 0; i < 50; i++)
+		add_ip_tx(&rig, i);
+	vhc_queue_publish(&rig.port.queue[VHC_TX]);
+	for (i = 0; i < 50; i++)
+		expect_ip_tx(&rig, i);
+	for (i = 0; i < 50; i++)
+		exchange_ip_rx(&rig, buffer, i);
+	rig_close(&rig);
+}
+
+static void ip_packets_arrive_over_tun(const struct variant *variant)
+{
+	exchange_ip(variant, 0);
+}
+
+static void ip_packets_arrive_over_tun_with_a_small_send_buffer(const struct variant *variant)
+{
+	exchange_ip(variant, 4096);
+}
+
+/* ---- one queue stops ---- */
+
+/* As QEMU does it for VIRTIO_F_RING_RESET. */
+static void reset_tx(struct rig *rig)
+{
+	struct vhc_driver *driver = rig_driver(rig, VHC_TX);
+	struct vhost_vring_addr addr;
+
+	vhc_port_stop_queue(&rig->port, VHC_TX);
+	vhc_driver_rewind(driver, 0);
+	vhc_set_vring_num(&rig->port.dev, VHC_TX, driver->num);
+	vhc_set_vring_base(&rig->port.dev, VHC_TX, 0);
+	vhc_port_addr(&rig->port, VHC_TX, &addr);
+	vhc_set_vring_addr(&rig->port.dev, &addr);
+	vhc_port_start_queue(&rig->port, VHC_TX);
+}
+
+static void a_queue_is_reset_while_the_other_runs(const struct variant *variant)
+{
+	struct vhc_used used;
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, NULL);
+	rig_start(&rig);
+	buffer = vhc_mem_alloc(&rig.port.mem, 2000, 64);
+	for (i = 0; i < 100; i++) {
+		rig_post_rx(&rig, buffer, 2000);
+		rig_add_tx(&rig, i);
+		vhc_queue_publish(&rig.port.queue[VHC_TX]);
+		rig_expect_tx(&rig, i);
+		rig_send_rx(&rig, i, 300);
+		rig_spin_until_used(&rig, VHC_TX, 1);
+		assert_int_equal(vhc_driver_take_used(rig_driver(&rig, VHC_TX), &used), 1);
+		reset_tx(&rig);
+		rig_expect_rx(&rig, i);
+	}
+	rig_close(&rig);
+}
+
+/* ---- busy polling ---- */
+
+static void frames_arrive_with_busy_polling(const struct variant *variant)
+{
+	static const enum vhc_backend backends[] = { VHC_TAP_BARE, VHC_PACKET };
+	struct vhc_traffic_config traffic = rig_traffic(500);
+	unsigned int i, index;
+
+	traffic.window = 3;
+	for (i = 0; i < ARRAY_SIZE(backends); i++) {
+		const struct vhc_port_config config = { .backend = backends[i] };
+		struct rig rig;
+
+		rig_open(&rig, variant, &config);
+		for (index = 0; index < VHC_QUEUES; index++)
+			vhc_set_vring_busyloop_timeout(&rig.port.dev, index, 100);
+		rig_run(&rig, &traffic);
+		rig_close(&rig);
+	}
+}
+
+const struct claim backend_claims[] = {
+	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
+	     frames_arrive_over_a_tap_without_headers),
+	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
+	     frames_arrive_over_a_packet_socket),
+	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
+	     a_header_that_the_device_makes_is_zero),
+	/* README: differences */
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, ip_packets_arrive_over_tun),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     ip_packets_arrive_over_tun_with_a_small_send_buffer),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_queue_is_reset_while_the_other_runs),
+	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_VERSION_1,
+	     frames_arrive_with_busy_polling),
+};
+
+const size_t backend_claim_num = ARRAY_SIZE(backend_claims);

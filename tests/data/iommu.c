@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Claims about devices behind an IOMMU: frames arrive through translations that come late, go
+ * at any time and put each page elsewhere; and a device asks no more than it has to.
+ *
+ * Caller: data-test.c. The IOMMU is libvhc's iommu.c.
+ */
+#include "frame.h"
+#include "parts.h"
+#include "rig.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const uint64_t all_layouts = VHC_F_EVENT_IDX | VHC_F_INDIRECT | VHC_F_MRG_RXBUF;
+
+static const uint64_t behind_iommu = VHC_F_VERSION_1 | VHC_F_ACCESS_PLATFORM;
+
+/* Frames both ways; returns how many translations were taken away. */
+static uint64_t exchange(const struct variant *variant, struct vhc_port_config *config,
+			 struct vhc_traffic_config *traffic)
+{
+	uint64_t invalidations;
+	struct rig rig;
+
+	traffic->indirect = variant->features & VHC_F_INDIRECT;
+	config->table_max = traffic->indirect ? traffic->segments : 0;
+	config->mem_size = vhc_traffic_mem_size(traffic, variant->features, config->ring_size,
+						config->table_max);
+	rig_open(&rig, variant, config);
+	vhc_iommu_start(&rig.port.iommu);
+	rig_run(&rig, traffic);
+	vhc_iommu_stop(&rig.port.iommu);
+	assert_true(rig.port.iommu.misses > 0);
+	invalidations = rig.port.iommu.invalidations;
+	rig_close(&rig);
+	return invalidations;
+}
+
+static void frames_arrive_through_an_iommu(const struct variant *variant)
+{
+	struct vhc_port_config config = { .ring_size = 128, .iommu = 2000, .iotlb_v2 = true };
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+
+	traffic.segments = 3;
+	traffic.window = 40;
+	exchange(variant, &config, &traffic);
+}
+
+static void messages_of_version_1_do(const struct variant *variant)
+{
+	struct vhc_port_config config = { .ring_size = 128, .iommu = 2000 };
+	struct vhc_traffic_config traffic = rig_traffic(300);
+
+	exchange(variant, &config, &traffic);
+}
+
+/* Each page of the rings is somewhere else for the device. */
+static void rings_of_many_scattered_pages_work(const struct variant *variant)
+{
+	struct vhc_port_config config = { .ring_size = 2048, .iommu = 2000, .iotlb_v2 = true };
+	struct vhc_traffic_config traffic = rig_traffic(6000);
+
+	traffic.max = 200;
+	exchange(variant, &config, &traffic);
+}
+
+static void frames_arrive_while_translations_go(const struct variant *variant)
+{
+	struct vhc_port_config config = { .ring_size = 512, .iommu = 48, .iotlb_v2 = true };
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+
+	assert_true(exchange(variant, &config, &traffic) > 100);
+}
+
+static void large_frames_arrive_through_an_iommu(const struct variant *variant)
+{
+	struct vhc_port_config config = { .ring_size = 256, .iommu = 2000, .iotlb_v2 = true };
+	struct vhc_traffic_config traffic = rig_traffic(100);
+
+	traffic.gso = true;
+	traffic.min = 1515;
+	traffic.max = 30000;
+	traffic.window = 4;
+	exchange(variant, &config, &traffic);
+}
+
+static void open_unanswered(struct rig *rig, const struct variant *variant)
+{
+	const struct vhc_port_config config = {
+		.ring_size = 256, .mem_size = 1 << 20, .iommu = 200, .iotlb_v2 = true,
+	};
+
+	rig_open(rig, variant, &config);
+	rig_start(rig);
+}
+
+static void map_ring(struct rig *rig, unsigned int index)
+{
+	const struct vhc_driver *driver = rig_driver(rig, index);
+
+	vhc_iommu_map(&rig->port.iommu, driver->ring, driver->num * 32ULL);
+}
+
+/* A guest that kicks as often as it likes costs the host one message for each queue. */
+static void what_nobody_answers_is_asked_once(const struct variant *variant)
+{
+	struct vhost_iotlb_msg miss;
+	unsigned int i, misses = 0;
+	struct rig rig;
+
+	open_unanswered(&rig, variant);
+	map_ring(&rig, VHC_TX);
+	for (i = 0; i < 200; i++) {
+		rig_add_tx(&rig, i);
+		vhc_driver_publish(rig_driver(&rig, VHC_TX));
+		vhc_queue_kick(&rig.port.queue[VHC_TX]);
+		vhc_queue_kick(&rig.port.queue[VHC_RX]);
+		if (i % 10 == 0)
+			rig_settle();
+	}
+	rig_settle();
+	while (vhc_iommu_read_miss(&rig.port.iommu, &miss))
+		misses++;
+	assert_in_range(misses, 1, 2);
+	/* It was read and not answered: the next kick asks again, and then the frames go. */
+	vhc_queue_kick(&rig.port.queue[VHC_TX]);
+	rig_settle();
+	assert_true(vhc_iommu_read_miss(&rig.port.iommu, &miss));
+	assert_in_range(miss.iova, rig.tx_slots, rig.tx_slots + 256 * 200);
+	assert_int_equal(miss.perm, VHOST_ACCESS_RO);
+	vhc_iommu_map(&rig.port.iommu, rig.tx_slots, 256 * 200);
+	for (i = 0; i < 200; i++)
+		rig_expect_tx(&rig, i);
+	rig_close(&rig);
+}
+
+/* A buffer that the IOMMU lets the device read only is no buffer to receive into. */
+static void a_buffer_that_may_not_be_written_comes_back_empty(const struct variant *variant)
+{
+	struct vhost_custom_queue_stats stats;
+	struct vhost_iotlb_msg read_only = {
+		.type = VHOST_IOTLB_UPDATE, .size = VHC_IOMMU_PAGE, .perm = VHOST_ACCESS_RO,
+	};
+	struct vhc_used used;
+	uint64_t buffers;
+	struct rig rig;
+
+	open_unanswered(&rig, variant);
+	map_ring(&rig, VHC_RX);
+	buffers = vhc_mem_alloc(&rig.port.mem, 2 * VHC_IOMMU_PAGE, VHC_IOMMU_PAGE);
+	read_only.iova = buffers;
+	read_only.uaddr = (uintptr_t)rig.port.iommu.alias +
+			  (vhc_iommu_gpa(&rig.port.iommu, buffers) - VHC_MEM_BASE);
+	vhc_iommu_send(&rig.port.iommu, &read_only);
+	vhc_iommu_map(&rig.port.iommu, buffers + VHC_IOMMU_PAGE, VHC_IOMMU_PAGE);
+	rig_post_rx(&rig, buffers, 2000);
+	rig_post_rx(&rig, buffers + VHC_IOMMU_PAGE, 2000);
+	rig_send_rx(&rig, 7, 100);
+	assert_true(vhc_queue_wait(&rig.port.queue[VHC_RX], 2, RIG_PATIENCE_MS));
+	assert_int_equal(vhc_driver_take_used(rig_driver(&rig, VHC_RX), &used), 1);
+	assert_int_equal(used.len, 0);
+	rig_expect_rx(&rig, 7);
+	vhc_get_queue_stats(&rig.port.dev, VHC_RX, &stats);
+	assert_int_equal(stats.bad[VHOST_CUSTOM_BAD_ADDRESS], 1);
+	rig_close(&rig);
+}
+
+const struct claim iommu_claims[] = {
+	WITH(ON_BOTH, behind_iommu, all_layouts, frames_arrive_through_an_iommu),
+	WITH(ON_BOTH, behind_iommu, 0, messages_of_version_1_do),
+	WITH(ON_BOTH, behind_iommu, all_layouts, rings_of_many_scattered_pages_work),
+	WITH(ON_BOTH, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     frames_arrive_while_translations_go),
+	WITH(ON_BOTH, behind_iommu | VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX,
+	     large_frames_arrive_through_an_iommu),
+	/* README: differences */
+	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, what_nobody_answers_is_asked_once),
+	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     a_buffer_that_may_not_be_written_comes_back_empty),
+};
+
+const size_t iommu_claim_num = ARRAY_SIZE(iommu_claims);

@@ -329,6 +329,8 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case VHOST_ATTACH_VRING_WORKER:
 	case VHOST_GET_VRING_WORKER:
 		ret = vhc_worker_ioctl(&net->dev, cmd, argp);
+		if (ret == -ENOIOCTLCMD)
+			ret = core_ioctl(net, cmd, argp);
 		break;
 	case VHOST_NET_SET_BACKEND:
 		ret = set_backend(net, &backend);

@@ -45,13 +45,13 @@ static inline bool vhc_has_work(struct vhost_virtqueue *vq)
 #endif
 }
 
-/* Where a device has one worker, these are unknown numbers with the errors of such. */
+/* Where a device has one worker, these ioctls do not exist. */
 static inline long vhc_worker_ioctl(struct vhost_dev *dev, unsigned int cmd, void __user *argp)
 {
 #ifdef VHC_WORKER_IOCTL
 	return vhost_worker_ioctl(dev, cmd, argp);
 #else
-	return vhost_vring_ioctl(dev, cmd, argp);
+	return -ENOIOCTLCMD;
 #endif
 }
 

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <linux/if_ether.h>
 
-#include "claims.h"
+#include "newer.h"
 #include "port.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -75,7 +75,7 @@ static void features_of_the_vhost_core_are_offered(const struct variant *variant
 			VHC_F_ACCESS_PLATFORM;
 
 	if (variant->custom)	/* README: differences */
-		want &= ~(VHC_F_LOG_ALL | VHC_F_ANY_LAYOUT | VHC_F_ACCESS_PLATFORM);
+		want |= VHC_F_RING_RESET;
 	assert_int_equal(vhc_get_features(&dev) & want, want);
 }
 
@@ -960,15 +960,12 @@ static void counters_fit_the_callers_struct(const struct variant *variant)
 		assert_int_equal(((unsigned char *)&big)[i], 0xa5);
 }
 
-#define ON(where, claim) { .name = #claim, .check = claim, .devices = (where) }
-
 static const struct claim claims[] = {
 	ON(ON_BOTH, features_of_the_vhost_core_are_offered),
 	ON(ON_BOTH, each_offered_feature_is_accepted_without_owner),
 	ON(ON_BOTH, each_other_feature_is_not_supported),
-	/* What is on one of them: README, differences */
-	ON(ON_VHOST_NET, log_all_needs_a_log_while_running),
-	ON(ON_VHOST_NET, features_change_while_running),
+	ON(ON_BOTH, log_all_needs_a_log_while_running),
+	ON(ON_BOTH, features_change_while_running),
 	ON(ON_BOTH, backend_features_are_iotlb_msg_v2),
 	ON(ON_BOTH, without_owner_nothing_is_permitted),
 	ON(ON_BOTH, the_owner_is_checked_before_the_index),
@@ -1006,12 +1003,12 @@ static const struct claim claims[] = {
 	ON(ON_BOTH, a_backend_needs_memory),
 	ON(ON_BOTH, no_backend_never_fails),
 	ON(ON_BOTH, only_taps_and_packet_sockets_are_backends),
-	ON(ON_VHOST_NET, a_packet_socket_is_a_backend),
+	ON(ON_BOTH, a_packet_socket_is_a_backend),
 	ON(ON_BOTH, a_tun_file_without_interface_is_invalid),
 	ON(ON_BOTH, a_backend_is_changed_and_set_twice),
 	ON(ON_BOTH, one_queue_alone_runs),
 	ON(ON_BOTH, the_log_base_is_accepted_before_rings),
-	ON(ON_VHOST_NET, a_log_in_kernel_memory_is_a_fault_while_running),
+	ON(ON_BOTH, a_log_in_kernel_memory_is_a_fault_while_running),
 	ON(ON_BOTH, unknown_ioctls_are_no_ioctls),
 	ON(ON_VHOST_CUSTOM, every_ioctl_number_answers_like_vhost_net),
 	ON(ON_BOTH, a_short_read_is_empty),
@@ -1027,5 +1024,6 @@ static const struct claim claims[] = {
 int main(int argc, char **argv)
 {
 	claims_add(claims, ARRAY_SIZE(claims));
+	claims_add(newer_claims, newer_claim_num);
 	return claims_main(argc, argv);
 }

@@ -55,6 +55,7 @@ struct claim {
 };
 
 /* A claim with its name: where it holds, features that vary, that are always on, seconds. */
+#define ON(where, claim) { .name = #claim, .check = claim, .devices = (where) }
 #define VARY(where, features, claim) \
 	{ .name = #claim, .check = claim, .devices = (where), .vary = (features) }
 #define WITH(where, always, features, claim) \

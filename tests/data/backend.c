@@ -41,6 +41,11 @@ static void frames_arrive_over_a_packet_socket(const struct variant *variant)
 	exchange(variant, VHC_PACKET);
 }
 
+static void frames_arrive_over_a_macvtap(const struct variant *variant)
+{
+	exchange(variant, VHC_MACVTAP);
+}
+
 /* What was in the buffer before must not pass for a header. */
 static void a_header_that_the_device_makes_is_zero(const struct variant *variant)
 {
@@ -230,6 +235,8 @@ const struct claim backend_claims[] = {
 	     frames_arrive_over_a_tap_without_headers),
 	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     frames_arrive_over_a_packet_socket),
+	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
+	     frames_arrive_over_a_macvtap),
 	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     a_header_that_the_device_makes_is_zero),
 	/* README: differences */

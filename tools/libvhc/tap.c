@@ -119,11 +119,9 @@ static void run(const char *format, const char *first, const char *second)
 }
 
 /* The far end is what the rest of this file calls the tap. */
-static void open_veth(struct vhc_tap *tap)
+static void open_veth(struct vhc_tap *tap, char near[IFNAMSIZ])
 {
-	char near[IFNAMSIZ];
-
-	snprintf(near, sizeof(near), "vhcn%u", (unsigned int)getpid() % 100000);
+	snprintf(near, IFNAMSIZ, "vhcn%u", (unsigned int)getpid() % 100000);
 	snprintf(tap->name, sizeof(tap->name), "vhcf%u", (unsigned int)getpid() % 100000);
 	run("ip link add %s type veth peer name %s", near, tap->name);
 	tap->ifindex = if_nametoindex(tap->name);
@@ -131,9 +129,33 @@ static void open_veth(struct vhc_tap *tap)
 	silence(tap->name);
 	set_up(near, true);
 	set_up(tap->name, true);
+}
+
+static void open_packet(struct vhc_tap *tap)
+{
+	char near[IFNAMSIZ];
+
+	open_veth(tap, near);
 	tap->fd = packet_socket(near, ETH_P_ALL, false);
 	/* Frames that the socket itself sent would come back to it. */
 	set_option(tap->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, near);
+}
+
+static void open_macvtap(struct vhc_tap *tap, unsigned int header_len)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	char near[IFNAMSIZ], path[32];
+
+	open_veth(tap, near);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "vhcm%u", (unsigned int)getpid() % 100000);
+	run("ip link add link %s name %s type macvtap mode passthru", near, ifr.ifr_name);
+	silence(ifr.ifr_name);
+	set_up(ifr.ifr_name, true);
+	snprintf(path, sizeof(path), "/dev/tap%u", if_nametoindex(ifr.ifr_name));
+	tap->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	must(tap->fd, "open", path);
+	must(ioctl(tap->fd, TUNSETIFF, &ifr), "TUNSETIFF", path);
+	set_header(tap, header_len);
 }
 
 /**
@@ -152,7 +174,11 @@ void vhc_tap_create(struct vhc_tap *tap, enum vhc_backend backend, unsigned int 
 	tap->backend = backend;
 	tap->sock = -1;
 	if (backend == VHC_PACKET) {
-		open_veth(tap);
+		open_packet(tap);
+		return;
+	}
+	if (backend == VHC_MACVTAP) {
+		open_macvtap(tap, header_len);
 		return;
 	}
 	open_tap(tap);
@@ -174,7 +200,7 @@ void vhc_tap_destroy(struct vhc_tap *tap)
 	if (tap->fd >= 0)
 		close(tap->fd);
 	tap->fd = -1;
-	if (tap->backend == VHC_PACKET)
+	if (tap->backend == VHC_PACKET || tap->backend == VHC_MACVTAP)
 		run("ip link del %s%s", tap->name, "");
 }
 

@@ -19,12 +19,14 @@
  * @VHC_TAP_BARE: a tap without; the device makes the header (VHOST_NET_F_VIRTIO_NET_HDR).
  * @VHC_PACKET: a raw packet socket at one end of a veth pair; the same.
  * @VHC_TUN: a tun device: IP packets with a virtio-net header.
+ * @VHC_MACVTAP: a macvtap, with a header, on one end of a veth pair.
  */
 enum vhc_backend {
 	VHC_TAP,
 	VHC_TAP_BARE,
 	VHC_PACKET,
 	VHC_TUN,
+	VHC_MACVTAP,
 };
 
 /**

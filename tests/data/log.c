@@ -154,6 +154,7 @@ static void check_direction(const struct variant *variant, struct vhc_port_confi
 			    unsigned int direction)
 {
 	struct vhc_traffic_config frames = rig_traffic(700);
+	const struct range nothing[RANGES] = { 0 };
 	struct range range[RANGES] = { 0 };
 	struct vhc_traffic *traffic;
 	uint8_t *log;
@@ -190,7 +191,7 @@ static void check_direction(const struct variant *variant, struct vhc_port_confi
 	set_logging(&rig, log, false);
 	memset(log, 0, vhc_mem_end(&rig.port.mem) / LOG_PAGE / 8 + 1);
 	assert_true(vhc_traffic_run(traffic));
-	assert_int_equal(compare(&rig, before, log, (struct range[RANGES]){ 0 }), 0);
+	assert_int_equal(compare(&rig, before, log, nothing), 0);
 
 	vhc_traffic_close(traffic);
 	free(before);

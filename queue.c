@@ -203,6 +203,19 @@ bool vhc_queue_wait_for_driver(struct vhc_queue *queue)
 }
 
 /**
+ * vhc_queue_wait_for_memory() - ask for a kick, too, while the VMM was asked for a translation
+ * @queue: the queue.
+ *
+ * Its answer has the queue run again. If it has none, the driver's next kick asks once more.
+ */
+void vhc_queue_wait_for_memory(struct vhc_queue *queue)
+{
+	/* No chain is taken meanwhile, so that no more than a ring of them can come. */
+	while (vhc_ring_enable_notify(&queue->ring) > 0)
+		;
+}
+
+/**
  * vhc_queue_may_poll() - should a run that has nothing to do go on looking for work?
  * @queue: the queue; VHOST_SET_VRING_BUSYLOOP_TIMEOUT says for how long.
  * @end: 0 at first; the caller keeps it, and sets it to 0 again when there was work.

@@ -306,8 +306,7 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 		queue->stats.stalls++;
 		return vhc_queue_wait_for_driver(queue);
 	case -EAGAIN:
-		/* A kick may come earlier than the translation. */
-		vhc_ring_enable_notify(&queue->ring);
+		vhc_queue_wait_for_memory(queue);
 		return false;
 	default:
 		vhc_queue_bad_ring(queue, err);

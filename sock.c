@@ -93,23 +93,25 @@ static struct net_device *tun_device(struct file *file, struct net *net)
 }
 
 /**
- * vhc_sock_is_ethernet() - does a tap carry Ethernet frames?
+ * vhc_sock_takes_batches() - does a socket take Ethernet frames by TUN_MSG_PTR?
  * @sock: from vhc_sock_get().
  *
- * A tun device (IFF_TUN) carries IP packets. It has no link-layer header, whatever type its
- * owner gave it (TUNSETLINK).
+ * A tun device (IFF_TUN) carries IP packets, and would take what is in a batch for Ethernet
+ * frames. It has no link-layer header, whatever type its owner gave it (TUNSETLINK).
  *
  * Context: process; takes the RTNL.
- * Return: true unless it is known to be otherwise: a device in another network namespace than
- * its file's is not found.
+ * Return: false for such, and for packet sockets. A tun or tap that is not found, as it is in
+ * another network namespace than its file, passes for a tap.
  */
-bool vhc_sock_is_ethernet(struct socket *sock)
+bool vhc_sock_takes_batches(struct socket *sock)
 {
 	struct net_device *dev;
 	bool ethernet;
 
-	if (IS_ERR(tun_get_socket(sock->file)))
+	if (!IS_ERR(tap_get_socket(sock->file)))
 		return true;
+	if (IS_ERR(tun_get_socket(sock->file)))
+		return false;
 	dev = tun_device(sock->file, sock_net(sock->sk));
 	if (!dev)
 		return true;

@@ -289,7 +289,7 @@ static unsigned int tx_pad(const struct vhc_queue *queue, struct socket *sock)
 	unsigned int pad = NET_SKB_PAD + NET_IP_ALIGN;
 
 	BUILD_BUG_ON(sizeof(int) + VHC_XDP_HEADER_MAX > NET_SKB_PAD);
-	if (!queue->tx.ethernet || sock->sk->sk_sndbuf != INT_MAX)
+	if (!queue->tx.batches || sock->sk->sk_sndbuf != INT_MAX)
 		return 0;
 	if (sock_flag(sock->sk, SOCK_XDP))
 		pad += XDP_PACKET_HEADROOM;
@@ -316,8 +316,7 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		}
 		run->poll_end = 0;
 		if (unlikely(ret == -EAGAIN)) {
-			/* A kick may come earlier than the translation. */
-			vhc_ring_enable_notify(ring);
+			vhc_queue_wait_for_memory(queue);
 			return;
 		}
 		if (unlikely(ret == -EBADMSG)) {

@@ -69,7 +69,7 @@ static int set_socket(struct vhc_net *net, unsigned int index, struct socket *so
 		      struct socket **old)
 {
 	struct vhc_queue *queue = &net->queue[index];
-	bool ethernet = sock && vhc_sock_is_ethernet(sock);
+	bool batches = sock && vhc_sock_takes_batches(sock);
 	int err;
 
 	lockdep_assert_held(&net->dev.mutex);
@@ -78,7 +78,7 @@ static int set_socket(struct vhc_net *net, unsigned int index, struct socket *so
 	if (!err && index == VHC_RX)
 		vhc_rx_set_socket(queue, sock);
 	if (!err && index == VHC_TX)
-		queue->tx.ethernet = ethernet;
+		queue->tx.batches = batches;
 	mutex_unlock(&queue->vq.mutex);
 	return err;
 }

@@ -62,11 +62,11 @@ struct vhc_rx {
  * @frags: where the memory of small frames comes from.
  * @num: frames in @xdp that were not sent yet; 0 between runs.
  * @bytes: their bytes.
- * @ethernet: the socket's device takes Ethernet frames; set with the socket.
+ * @batches: the socket takes frames in batches; set with the socket.
  * @xdp: frames for one sendmsg().
  */
 struct vhc_tx {
-	bool ethernet;
+	bool batches;
 	struct page_frag_cache frags;
 	unsigned int num;
 	unsigned int bytes;
@@ -131,6 +131,7 @@ void vhc_queue_bad_ring(struct vhc_queue *queue, int err);
 void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 			 enum vhost_custom_bad reason);
 bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
+void vhc_queue_wait_for_memory(struct vhc_queue *queue);
 bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end);
 
 /* rx.c, tx.c: the work functions, on the worker */
@@ -145,7 +146,7 @@ void vhc_tx_free(struct vhc_queue *queue);
 struct socket *vhc_sock_get(int fd);
 void vhc_sock_put(struct socket *sock);
 struct ptr_ring *vhc_sock_ring(struct socket *sock);
-bool vhc_sock_is_ethernet(struct socket *sock);
+bool vhc_sock_takes_batches(struct socket *sock);
 
 /* mem.c: guest memory; under vq.mutex */
 int vhc_mem_translate(void *opaque, u64 addr, bool write, struct vhc_window *window);

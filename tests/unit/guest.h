@@ -16,10 +16,16 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The translations of one ring; the ring's @opaque. */
+/*
+ * The translations of one ring; the ring's @opaque. Where @again_size bytes from @again_start
+ * are, nobody knows yet.
+ */
 struct guest_map {
 	const struct vhc_window *window;
 	unsigned int num;
+	u64 again_start;
+	u64 again_size;
+	bool last_write;	/* what the last question was for */
 	unsigned long calls;
 };
 

@@ -7,7 +7,7 @@
 
 static const struct suite *const suites[] = {
 	&take_suite, &rewind_suite, &bad_suite, &broken_suite, &used_suite,
-	&model_suite, &threads_suite, &hostile_suite,
+	&iommu_suite, &model_suite, &threads_suite, &hostile_suite,
 };
 
 int main(int argc, char **argv)

@@ -94,6 +94,6 @@ struct suite {
 };
 
 extern const struct suite take_suite, rewind_suite, bad_suite, broken_suite, used_suite;
-extern const struct suite model_suite, threads_suite, hostile_suite;
+extern const struct suite iommu_suite, model_suite, threads_suite, hostile_suite;
 
 #endif

@@ -370,7 +370,7 @@ static void messages(unsigned int type)
 		snprintf(name, sizeof(name), "write v%u %s", type, text); \
 		try_write(name, &msg, sizeof(msg)); \
 	} while (0)
-	TRY("update", );
+	TRY("update", msg.asid = 0);
 	TRY("size 0", msg.iotlb.size = 0);
 	TRY("wrap", msg.iotlb.iova = ~0ULL - 0xff);
 	TRY("user wrap", msg.iotlb.uaddr = ~0ULL - 0xff);

@@ -3,9 +3,9 @@
  * Guest memory: where the host sees a guest address, from the vhost core's own tables, and
  * the questions to the VMM when an IOMMU's translation is missing.
  *
- * Called by the ring engine through struct vhc_ring, and by queue.c, on a worker, under the
- * queue's mutex, which is what keeps the tables as they are. Nothing of them may be
- * remembered beyond that.
+ * Called by the ring engine through struct vhc_ring, and by queue.c, on a worker or when a
+ * queue stops, under the queue's mutex, which is what keeps the tables as they are. Nothing
+ * of them may be remembered beyond that.
  */
 #include <linux/lockdep.h>
 #include <linux/slab.h>
@@ -72,6 +72,23 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 		kfree(node);
 	else
 		vhost_enqueue_msg(dev, &dev->read_list, node);
+}
+
+/**
+ * vhc_mem_withdraw() - a queue stops: forget what it asked the VMM
+ * @queue: the queue. The other one may still wait for its answer.
+ *
+ * Context: process; vq->mutex is held.
+ */
+void vhc_mem_withdraw(struct vhc_queue *queue)
+{
+	struct vhost_dev *dev = queue->vq.dev;
+
+	lockdep_assert_held(&queue->vq.mutex);
+	spin_lock(&dev->iotlb_lock);
+	withdraw_misses(&dev->pending_list, &queue->vq, NULL);
+	withdraw_misses(&dev->read_list, &queue->vq, NULL);
+	spin_unlock(&dev->iotlb_lock);
 }
 
 static struct vhost_iotlb_map *find_map(struct vhost_virtqueue *vq, u64 addr)
@@ -185,7 +202,7 @@ static int area_note_pages(struct vhost_virtqueue *vq, const struct iotlb_area *
  *
  * Context: worker; vq->mutex is held.
  * Return: 0, the ring has its addresses; -EAGAIN if the VMM was asked: the queue runs again
- * when it has answered; -EFAULT if the ring is where it may not be, or -ENXIO if it is nowhere.
+ * when it has answered; -EFAULT if the ring is where it may not be.
  */
 int vhc_mem_find_ring(struct vhc_queue *queue)
 {
@@ -204,10 +221,6 @@ int vhc_mem_find_ring(struct vhc_queue *queue)
 	int i, ret;
 
 	lockdep_assert_held(&vq->mutex);
-	/* The core forgets addresses that an IOTLB that comes or goes makes meaningless. */
-	if (!vq->desc && !vq->avail && !vq->used)
-		return -ENXIO;
-
 	for (i = 0; i < ARRAY_SIZE(area); i++) {
 		ret = area_find(vq, &area[i]);
 		if (ret < 0)

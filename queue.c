@@ -57,6 +57,8 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 		if (err)
 			goto err_restore;
 		vhc_ring_start(&queue->ring, vq->last_avail_idx, vq->last_used_idx);
+	} else {
+		vhc_mem_withdraw(queue);
 	}
 	return 0;
 
@@ -73,6 +75,9 @@ static bool find_ring(struct vhc_queue *queue)
 	struct vhost_virtqueue *vq = &queue->vq;
 	int err;
 
+	/* The core forgets addresses that an IOTLB that comes or goes makes meaningless. */
+	if (unlikely(!vq->desc && !vq->avail && !vq->used))
+		return false;
 	if (likely(!vq->iotlb)) {
 		vhc_ring_set_addr(&queue->ring, vq->desc, vq->avail, vq->used, vq->num);
 		return true;

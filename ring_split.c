@@ -12,6 +12,7 @@
 #include <asm/barrier.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
 
@@ -139,6 +140,9 @@ static __always_inline int __chains_read(struct vhc_ring *ring, unsigned int cou
 			fetched->count = 0;
 			continue;
 		}
+		/* Of a scattered ring it indexes memory of the kernel's, also speculatively. */
+		if (scattered)
+			next = array_index_nospec(next, num);
 		for (;;) {
 			struct vring_desc __user *entry = &ring->desc[next];
 			struct vhc_desc *desc = &snapshot[slot];
@@ -177,6 +181,8 @@ static __always_inline int __chains_read(struct vhc_ring *ring, unsigned int cou
 				fetched->bad = VHOST_CUSTOM_BAD_NEXT + 1;
 				break;
 			}
+			if (scattered)
+				next = array_index_nospec(next, num);
 		}
 		fetched->count = slot - first;
 	}

@@ -6,6 +6,7 @@
  * vhc_rx_set_socket().
  */
 #include <linux/if_tun.h>
+#include <linux/if_vlan.h>
 #include <linux/skb_array.h>
 #include <linux/uaccess.h>
 #include <net/sock.h>
@@ -57,8 +58,9 @@ static bool rx_queue_frame_len(struct sock *sk, u32 *len)
 		return false;
 	spin_lock_bh(&sk->sk_receive_queue.lock);
 	skb = skb_peek(&sk->sk_receive_queue);
+	/* recvmsg() leaves a VLAN's tag out: such a frame is too short then, and is dropped. */
 	if (skb)
-		*len = skb->len;
+		*len = skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
 	spin_unlock_bh(&sk->sk_receive_queue.lock);
 	return skb;
 }
@@ -321,8 +323,11 @@ static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 
 		if (!rx_next(queue, run->sock, &len)) {
 			vhc_queue_publish(queue);
-			if (vhc_queue_may_poll(queue, &run->poll_end))
+			if (vhc_queue_may_poll(queue, &run->poll_end)) {
+				/* A wake-up for each frame would end the poll. */
+				rx_ignore_socket(queue);
 				continue;
+			}
 			rx_wait_for_socket(queue, run->sock);
 			return;
 		}

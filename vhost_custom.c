@@ -258,7 +258,6 @@ static long set_backend(struct vhc_net *net, const struct vhost_vring_file *file
 		return set_backend_fd(net, file->index, file->fd);
 
 	/* QEMU aborts if a queue cannot be stopped. */
-	vhost_clear_msg(&net->dev);
 	set_socket(net, file->index, NULL, &old);
 	if (old)
 		vhost_dev_flush(&net->dev);

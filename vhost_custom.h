@@ -151,6 +151,7 @@ bool vhc_sock_takes_batches(struct socket *sock);
 /* mem.c: guest memory; under vq.mutex */
 int vhc_mem_translate(void *opaque, u64 addr, bool write, struct vhc_window *window);
 int vhc_mem_find_ring(struct vhc_queue *queue);
+void vhc_mem_withdraw(struct vhc_queue *queue);
 
 /* log.c: the dirty log; under vq.mutex */
 void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len);

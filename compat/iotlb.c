@@ -11,7 +11,8 @@
  * vhc_clear_iotlb() - remove the IOTLB, if there is one, and what was asked for it
  * @dev: the device.
  *
- * The rings' addresses were IO virtual ones, so they are forgotten. VMMs set them anew.
+ * The rings' addresses, also those in the log, were IO virtual ones, so they are forgotten.
+ * VMMs set them anew.
  *
  * Context: process; dev->mutex is held.
  */
@@ -35,6 +36,8 @@ void vhc_clear_iotlb(struct vhost_dev *dev)
 		vq->desc = NULL;
 		vq->avail = NULL;
 		vq->used = NULL;
+		vq->log_used = false;
+		vq->log_addr = -1;
 	}
 	for (i = 0; i < dev->nvqs; i++)
 		mutex_unlock(&dev->vqs[i]->mutex);

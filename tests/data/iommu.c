@@ -134,6 +134,40 @@ static void what_nobody_answers_is_asked_once(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/* The other queue still waits for its answer, and nothing else would wake it. */
+static void a_queue_that_stops_forgets_its_own_question_only(const struct variant *variant)
+{
+	struct vhost_iotlb_msg miss;
+	uint64_t buffers;
+	struct rig rig;
+
+	open_unanswered(&rig, variant);
+	map_ring(&rig, VHC_RX);
+	map_ring(&rig, VHC_TX);
+	buffers = vhc_mem_alloc(&rig.port.mem, VHC_IOMMU_PAGE, VHC_IOMMU_PAGE);
+	rig_post_rx(&rig, buffers, 2000);
+	rig_send_rx(&rig, 7, 100);
+	rig_settle();
+	vhc_port_stop_queue(&rig.port, VHC_TX);
+	assert_true(vhc_iommu_read_miss(&rig.port.iommu, &miss));
+	assert_int_equal(miss.iova, buffers);
+	assert_int_equal(miss.perm, VHOST_ACCESS_WO);
+	assert_false(vhc_iommu_read_miss(&rig.port.iommu, &miss));
+	vhc_iommu_map(&rig.port.iommu, buffers, VHC_IOMMU_PAGE);
+	rig_expect_rx(&rig, 7);
+
+	vhc_port_start_queue(&rig.port, VHC_TX);
+	miss.type = VHOST_IOTLB_INVALIDATE;
+	miss.size = VHC_IOMMU_PAGE;
+	vhc_iommu_send(&rig.port.iommu, &miss);
+	rig_post_rx(&rig, buffers, 2000);
+	rig_send_rx(&rig, 8, 100);
+	rig_settle();
+	vhc_port_stop_queue(&rig.port, VHC_RX);
+	assert_false(vhc_iommu_read_miss(&rig.port.iommu, &miss));
+	rig_close(&rig);
+}
+
 /* A buffer that the IOMMU lets the device read only is no buffer to receive into. */
 static void a_buffer_that_may_not_be_written_comes_back_empty(const struct variant *variant)
 {
@@ -175,6 +209,8 @@ const struct claim iommu_claims[] = {
 	     large_frames_arrive_through_an_iommu),
 	/* README: differences */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, what_nobody_answers_is_asked_once),
+	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,
+	     a_queue_that_stops_forgets_its_own_question_only),
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
 };

@@ -6,6 +6,7 @@
  * stands in the list has to differ.
  */
 #include <err.h>
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static const char *const stage_names[] = {
 
 /**
  * struct wanted - a difference that is wanted
- * @step: how the names of the steps begin.
+ * @step: names of the steps; with * and ?.
  * @from, @to: kernels, major * 100 + minor, between which it is one.
  * @reason: the row in README's table.
  * @seen: it occurred.
@@ -46,14 +47,14 @@ static struct wanted {
 	{ "SET_FEATURES bit 40", 0, 601, "RING_RESET", false },
 	{ "GET_FEATURES", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
 	{ "SET_FEATURES bit 35", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
-	{ "GET_FEATURES_ARRAY", 0, 700, "arrays of features", false },
-	{ "GET_FEATURES_ARRAY", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
-	{ "SET_FEATURES_ARRAY", 0, 700, "arrays of features", false },
-	{ "worker: ", 605, 9999, "NEW_WORKER and the like", false },
+	{ "GET_FEATURES_ARRAY*", 0, 700, "arrays of features", false },
+	{ "GET_FEATURES_ARRAY of *", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
+	{ "SET_FEATURES_ARRAY*", 0, 700, "arrays of features", false },
+	{ "worker: *", 605, 9999, "NEW_WORKER and the like", false },
 	{ "NET_SET_BACKEND 0: ffffffff", 0, 9999, "`NET_SET_BACKEND` with fd -1", false },
 	{ "NET_SET_BACKEND 1: ffffffff", 0, 9999, "`NET_SET_BACKEND` with fd -1", false },
 	{ "workers' end", 605, 9999, "NEW_WORKER and the like", false },
-	{ "GET_QUEUE_STATS", 0, 9999, "counters", false },
+	{ "GET_QUEUE_STATS*", 0, 9999, "counters", false },
 };
 
 static struct record *records[2];
@@ -65,7 +66,7 @@ static bool is_wanted(const char *step)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(wanted); i++)
-		if (!strncmp(step, wanted[i].step, strlen(wanted[i].step)) &&
+		if (!fnmatch(wanted[i].step, step, 0) &&
 		    kernel >= wanted[i].from && kernel <= wanted[i].to) {
 			wanted[i].seen = true;
 			found = true;
@@ -91,9 +92,10 @@ static void show(const char *device, const struct step *step)
 {
 	unsigned int i;
 
-	printf("#   %-17s returned %ld (%s), bases %ld %ld, used %x %x, poll %x, calls %llu, errors %llu, workers %d\n#     argument",
-	       device, step->ret, step->ret < 0 ? strerror(-step->ret) : "no error", step->base[0],
-	       step->base[1], step->used[0], step->used[1], step->events,
+	printf("#   %-17s returned %ld (%s), bases %ld %ld, used %x %x, poll %x, ", device,
+	       step->ret, step->ret < 0 ? strerror(-step->ret) : "no error", step->base[0],
+	       step->base[1], step->used[0], step->used[1], step->events);
+	printf("calls %llu, errors %llu, workers %d\n#     argument",
 	       (unsigned long long)step->calls[0], (unsigned long long)step->calls[1],
 	       step->workers);
 	for (i = 0; i < 32; i++)

@@ -25,7 +25,7 @@ typedef void (*vhost_work_fn_t)(struct vhost_work *work);
 
 #include "generated/vhost-types.h"
 
-/* Of <linux/vhost.h> since 7.1; the same on every kernel here. */
+/* Older headers lack these; what they stand for is the same on every kernel here. */
 #ifndef VHOST_GET_FEATURES_ARRAY
 struct vhost_features_array {
 	__u64 count;
@@ -36,7 +36,7 @@ struct vhost_features_array {
 #define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
 #endif
 
-/* Of <linux/vhost.h> since 6.5. */
+/* The same goes for the worker ioctls. */
 #ifndef VHOST_NEW_WORKER
 struct vhost_worker_state {
 	unsigned int worker_id;

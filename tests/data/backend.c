@@ -79,6 +79,26 @@ static void a_header_that_the_device_makes_is_zero(const struct variant *variant
 	}
 }
 
+/* recvmsg() leaves a VLAN's tag out, and without it the frame is for another network. */
+static void a_tagged_frame_over_a_packet_socket_is_dropped(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .backend = VHC_PACKET };
+	const struct virtio_net_hdr header = { .flags = 0 };
+	unsigned char tagged[200] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1,
+				      0x81, 0, 0, 42, 0x88, 0xb5 };
+	struct rig rig;
+	uint64_t addr;
+
+	rig_open(&rig, variant, &config);
+	addr = vhc_mem_alloc(&rig.port.mem, 2000, 64);
+	rig_start(&rig);
+	rig_post_rx(&rig, addr, 2000);
+	assert_result(vhc_tap_send(&rig.port.tap, &header, tagged, sizeof(tagged)), 0);
+	rig_send_rx(&rig, 6, 200);
+	rig_expect_rx(&rig, 6);
+	rig_close(&rig);
+}
+
 /* ---- tun: IP packets ---- */
 
 enum { IP_LEN = 100 };
@@ -239,6 +259,8 @@ const struct claim backend_claims[] = {
 	     frames_arrive_over_a_macvtap),
 	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     a_header_that_the_device_makes_is_zero),
+	WITH(ON_BOTH, device_makes_header | VHC_F_VERSION_1, VHC_F_MRG_RXBUF,
+	     a_tagged_frame_over_a_packet_socket_is_dropped),
 	/* README: differences */
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, ip_packets_arrive_over_tun),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Claims about the dirty log (VHOST_F_LOG_ALL): every page that the device writes is marked,
- * whenever logging begins and ends, and no other page is.
+ * wherever logging begins and ends between frames, and no other page is.
  *
  * Caller: data-test.c.
  */

@@ -13,7 +13,7 @@
 
 #include "vhost_custom.h"
 
-/* Remove a virtqueue's questions from a list; true if one of them, for @addr, may stay. */
+/* Remove a virtqueue's questions from a list; true if one that asks for @keep stays. */
 static bool withdraw_misses(struct list_head *list, const struct vhost_virtqueue *vq,
 			    const struct vhost_iotlb_msg *keep)
 {
@@ -26,7 +26,7 @@ static bool withdraw_misses(struct list_head *list, const struct vhost_virtqueue
 
 		if (node->vq != vq)
 			continue;
-		if (keep && msg->iova == keep->iova && msg->perm == keep->perm) {
+		if (keep && !kept && msg->iova == keep->iova && msg->perm == keep->perm) {
 			kept = true;
 			continue;
 		}
@@ -41,7 +41,8 @@ static bool withdraw_misses(struct list_head *list, const struct vhost_virtqueue
  *
  * A run ends at the first miss, so that of each virtqueue only the last question matters:
  * older ones are withdrawn, or a guest could fill the host's memory with them. One that was
- * read and not answered is asked again: the VMM may have an answer now.
+ * read and not answered is asked again, as the VMM may have an answer now, and it stays, as
+ * that answer may be on its way.
  */
 static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 {
@@ -64,7 +65,7 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 	msg->perm = perm;
 
 	spin_lock(&dev->iotlb_lock);
-	withdraw_misses(&dev->pending_list, vq, NULL);
+	withdraw_misses(&dev->pending_list, vq, msg);
 	asked = withdraw_misses(&dev->read_list, vq, msg);
 	spin_unlock(&dev->iotlb_lock);
 

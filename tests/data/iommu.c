@@ -136,6 +136,27 @@ static void what_nobody_answers_is_asked_once(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/* The VMM may have read a question, and not answered it yet, when it is asked again. */
+static void an_answer_to_the_first_of_two_questions_does(const struct variant *variant)
+{
+	struct vhost_iotlb_msg miss;
+	struct rig rig;
+
+	open_unanswered(&rig, variant);
+	map_ring(&rig, VHC_TX);
+	rig_add_tx(&rig, 100);
+	vhc_driver_publish(rig_driver(&rig, VHC_TX));
+	vhc_queue_kick(&rig.port.queue[VHC_TX]);
+	rig_settle();
+	while (vhc_iommu_read_miss(&rig.port.iommu, &miss))
+		;
+	vhc_queue_kick(&rig.port.queue[VHC_TX]);
+	rig_settle();
+	vhc_iommu_map(&rig.port.iommu, rig.tx_slots + 100 * 256, 256);
+	rig_expect_tx(&rig, 100);
+	rig_close(&rig);
+}
+
 /* The other queue still waits for its answer, and nothing else would wake it. */
 static void a_queue_that_stops_forgets_its_own_question_only(const struct variant *variant)
 {
@@ -209,6 +230,8 @@ const struct claim iommu_claims[] = {
 	     frames_arrive_while_translations_go),
 	WITH(ON_BOTH, behind_iommu | VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX,
 	     large_frames_arrive_through_an_iommu),
+	WITH(ON_BOTH, behind_iommu, VHC_F_EVENT_IDX,
+	     an_answer_to_the_first_of_two_questions_does),
 	/* README: differences */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, what_nobody_answers_is_asked_once),
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,

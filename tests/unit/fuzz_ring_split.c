@@ -16,6 +16,7 @@ enum {
 	MEMORY = 0x2000,
 	OPS = 128,
 	TAKES = 16,		/* chains that may be held */
+	UNKNOWN = 0x8000,	/* the VMM is asked about the addresses from here on */
 	MOST_ACCESSES = 3 + VHC_BATCH + 4 * VHC_CHAIN_MAX + 16,
 };
 
@@ -67,8 +68,10 @@ static void ring_init(struct fuzz *f, u8 settings, u8 low, u8 high)
 			.readable = layout[i].readable,
 			.writable = layout[i].writable,
 		};
-	f->map.window = f->window;
-	f->map.num = WINDOWS;
+	f->map = (struct guest_map){
+		.window = f->window, .num = WINDOWS,
+		.again_start = UNKNOWN, .again_size = MEMORY,
+	};
 	guest_share(memory, MEMORY);
 	vhc_ring_start(ring, low | high << 8, low | high << 8);
 	vhc_ring_begin(ring);
@@ -78,6 +81,7 @@ static void take(struct fuzz *f, unsigned int iov_max)
 {
 	static struct iovec iov[VHC_CHAIN_MAX];
 	unsigned long before = guest_accesses;
+	u16 next = f->ring.next_avail;
 	struct vhc_chain chain;
 	unsigned int i;
 	int ret;
@@ -86,7 +90,9 @@ static void take(struct fuzz *f, unsigned int iov_max)
 		return;
 	ret = vhc_ring_take(&f->ring, &chain, iov, iov_max);
 	CHECK(guest_accesses - before <= MOST_ACCESSES);
-	CHECK(ret == 1 || ret == 0 || ret == -EBADMSG || ret == -EFAULT || ret == -EINVAL);
+	CHECK(ret == 1 || ret == 0 || ret == -EBADMSG || ret == -EFAULT || ret == -EINVAL ||
+	      ret == -EAGAIN);
+	CHECK(f->ring.next_avail == (u16)(next + (ret == 1 || ret == -EBADMSG)));
 	if (ret == -EBADMSG)
 		CHECK(chain.bad <= VHOST_CUSTOM_BAD_ORDER || chain.bad == VHOST_CUSTOM_BAD_FAULT);
 	if (ret == 1 || ret == -EBADMSG)

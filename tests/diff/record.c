@@ -173,37 +173,62 @@ static void set_up_elsewhere(bool stays)
 	}
 }
 
-static int count_in(const char *directory, const char *name)
+/* Count the threads below a directory that have a name, and those of them that do not sleep. */
+static int count_in(const char *directory, const char *name, int *awake)
 {
-	DIR *dir = opendir(directory);
+	char path[300], line[256];
 	struct dirent *entry;
-	char path[300], comm[32];
 	int count = 0;
 	FILE *file;
+	DIR *dir = opendir(directory);
 
 	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%.20s/comm", directory, entry->d_name);
+		char *begin, *end;
+
+		snprintf(path, sizeof(path), "%s/%.20s/stat", directory, entry->d_name);
 		file = fopen(path, "r");
 		if (!file)
 			continue;
-		if (fgets(comm, sizeof(comm), file) && !strcmp(comm, name))
-			count++;
+		/* "PID (NAME) STATE ..." */
+		begin = fgets(line, sizeof(line), file);
 		fclose(file);
+		begin = begin ? strchr(line, '(') : NULL;
+		end = begin ? strrchr(line, ')') : NULL;
+		if (!end)
+			continue;
+		*end = '\0';
+		if (strcmp(begin + 1, name))
+			continue;
+		count++;
+		*awake += strncmp(end + 1, " S", 2) != 0;
 	}
 	if (dir)
 		closedir(dir);
 	return count;
 }
 
-/* Kernel threads before 6.4, threads of the owner from then on. */
+/*
+ * Kernel threads before 6.4, threads of the owner from then on. One that was told to stop has
+ * said that it will before it is gone; nothing else keeps a worker awake here. So those that
+ * sleep are counted, when all of them do.
+ */
 static int workers(void)
 {
-	char name[32], tasks[40];
 	int pid = owner ? owner : getpid();
+	char name[32], tasks[40];
+	int tries, count;
 
-	snprintf(name, sizeof(name), "vhost-%d\n", pid);
+	snprintf(name, sizeof(name), "vhost-%d", pid);
 	snprintf(tasks, sizeof(tasks), "/proc/%d/task", pid);
-	return count_in("/proc", name) + count_in(tasks, name);
+	for (tries = 0; tries < 5000; tries++) {
+		int awake = 0;
+
+		count = count_in("/proc", name, &awake) + count_in(tasks, name, &awake);
+		if (!awake)
+			return count;
+		poll(NULL, 0, 1);
+	}
+	errx(1, "a worker does not go to sleep");
 }
 
 static uint64_t count_of(int fd)

@@ -201,7 +201,7 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 }
 
 /*
- * Finish the header (5.1.6.4): num_buffers, behind the part that the socket wrote; before it
+ * Finish the header (5.1.6.4): num_buffers, behind the part that the socket wrote. All else is
  * zeros, if the socket has no header.
  */
 static int rx_finish_header(struct vhc_queue *queue, struct iov_iter *iter,
@@ -218,7 +218,14 @@ static int rx_finish_header(struct vhc_queue *queue, struct iov_iter *iter,
 	}
 	if (queue->hdr_len == common)
 		return 0;
-	return copy_to_iter(&num, sizeof(num), iter) == sizeof(num) ? 0 : -EFAULT;
+	if (copy_to_iter(&num, sizeof(num), iter) != sizeof(num))
+		return -EFAULT;
+	if (unlikely(!queue->sock_hdr_len)) {
+		size_t rest = queue->hdr_len - common - sizeof(num);
+
+		return iov_iter_zero(rest, iter) == rest ? 0 : -EFAULT;
+	}
+	return 0;
 }
 
 /* Move the next frame into the chains that were gathered. Consumes the frame. */

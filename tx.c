@@ -82,29 +82,38 @@ static int chain_copy(void *to, const struct iovec *iov, unsigned int num, size_
 	return 0;
 }
 
-/* Read the header, which the driver may have cut anywhere. */
-static int header_copy(struct virtio_net_hdr *hdr, const struct iovec *iov)
+/* Read @len bytes of a header which the driver may have cut anywhere. */
+static noinline int header_copy_pieces(void *hdr, const struct iovec *iov, unsigned int len)
+{
+	unsigned int done, part;
+
+	for (done = 0; done < len; done += part, iov++) {
+		part = min_t(size_t, iov->iov_len, len - done);
+		if (_copy_from_user(hdr + done, iov->iov_base, part))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Read the header, or what tun looks at of the usual ones. */
+static int header_copy(struct virtio_net_hdr *hdr, const struct iovec *iov, unsigned int len)
 {
 	struct virtio_net_hdr __user *from = iov->iov_base;
-	unsigned int done, len;
 
-	if (likely(iov->iov_len >= sizeof(*hdr))) {
-		if (!user_read_access_begin(from, sizeof(*hdr)))
-			return -EFAULT;
-		unsafe_get_user(hdr->flags, &from->flags, fault);
-		unsafe_get_user(hdr->gso_type, &from->gso_type, fault);
-		unsafe_get_user(hdr->hdr_len, &from->hdr_len, fault);
-		unsafe_get_user(hdr->gso_size, &from->gso_size, fault);
-		unsafe_get_user(hdr->csum_start, &from->csum_start, fault);
-		unsafe_get_user(hdr->csum_offset, &from->csum_offset, fault);
-		user_read_access_end();
-		return 0;
-	}
-	for (done = 0; done < sizeof(*hdr); done += len, iov++) {
-		len = min_t(size_t, iov->iov_len, sizeof(*hdr) - done);
-		if (_copy_from_user((void *)hdr + done, iov->iov_base, len))
-			return -EFAULT;
-	}
+	if (unlikely(len == VHC_TUNNEL_HEADER))
+		return header_copy_pieces(hdr, iov, len);
+	if (unlikely(iov->iov_len < sizeof(*hdr)))
+		return header_copy_pieces(hdr, iov, sizeof(*hdr));
+
+	if (!user_read_access_begin(from, sizeof(*hdr)))
+		return -EFAULT;
+	unsafe_get_user(hdr->flags, &from->flags, fault);
+	unsafe_get_user(hdr->gso_type, &from->gso_type, fault);
+	unsafe_get_user(hdr->hdr_len, &from->hdr_len, fault);
+	unsafe_get_user(hdr->gso_size, &from->gso_size, fault);
+	unsafe_get_user(hdr->csum_start, &from->csum_start, fault);
+	unsafe_get_user(hdr->csum_offset, &from->csum_offset, fault);
+	user_read_access_end();
 	return 0;
 fault:
 	user_read_access_end();
@@ -147,7 +156,7 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 
 	hdr = vhc_xdp_header(buf, size);
 	memset(hdr, 0, VHC_XDP_HEADER_MAX);
-	err = queue->sock_hdr_len ? header_copy(hdr, queue->vq.iov) : 0;
+	err = queue->sock_hdr_len ? header_copy(hdr, queue->vq.iov, queue->hdr_len) : 0;
 	if (likely(!err))
 		err = chain_copy(buf + run->pad, queue->vq.iov, chain->out_num, queue->hdr_len);
 	if (unlikely(err))

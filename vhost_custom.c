@@ -17,25 +17,30 @@
 #include "compat/layout.h"
 #include "vhost_custom.h"
 
+enum { FEATURE_WORDS = 2 };
+
 /* Bit 27 is VIRTIO_F_ANY_LAYOUT, too, which there is nothing to do for. */
-static const u64 vhc_known_features = BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
-				      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
-				      BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
-				      BIT_ULL(VIRTIO_F_VERSION_1) |
-				      BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
-				      BIT_ULL(VIRTIO_F_RING_RESET) |
-				      BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
-				      BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |
-				      BIT_ULL(VHOST_F_LOG_ALL);
+static const u64 vhc_known_features[FEATURE_WORDS] = {
+	BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
+	BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+	BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+	BIT_ULL(VIRTIO_F_VERSION_1) |
+	BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+	BIT_ULL(VIRTIO_F_RING_RESET) |
+	BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+	BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |
+	BIT_ULL(VHOST_F_LOG_ALL),
+	VHC_TUNNEL_FEATURES,
+};
 
-static unsigned long long features_mask = ~0ULL;
-module_param(features_mask, ullong, 0444);
+static unsigned long long features_mask[FEATURE_WORDS] = { ~0ULL, ~0ULL };
+module_param_array(features_mask, ullong, NULL, 0444);
 MODULE_PARM_DESC(features_mask,
-		 "virtio features to offer, of those that are known, so that guests can migrate to hosts that lack the others (default: all)");
+		 "virtio features to offer, of those that are known, so that guests can migrate to hosts that lack the others: bits 0-63, and after a comma 64-127 (default: all)");
 
-static u64 vhc_features(void)
+static u64 vhc_features(unsigned int word)
 {
-	return vhc_known_features & features_mask;
+	return vhc_known_features[word] & features_mask[word];
 }
 
 static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
@@ -120,32 +125,41 @@ static int vhc_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* What the features mean for a queue; the ring's are looked up by each run. */
-static void queue_set_features(struct vhc_queue *queue, u64 features)
+/* Bytes of the virtio-net header in a chain (5.1.6). */
+static unsigned int header_len(const u64 *features)
 {
 	const u64 long_header = BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_F_VERSION_1);
 
+	if (features[1] & VHC_TUNNEL_FEATURES)
+		return VHC_TUNNEL_HEADER;
+	return features[0] & long_header ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+					   sizeof(struct virtio_net_hdr);
+}
+
+/* What the features mean for a queue; the ring's are looked up by each run. */
+static void queue_set_features(struct vhc_queue *queue, const u64 *features)
+{
 	mutex_lock(&queue->vq.mutex);
-	queue->vq.acked_features = features;
-	queue->hdr_len = features & long_header ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-						  sizeof(struct virtio_net_hdr);
-	queue->sock_hdr_len = features & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) ? 0 :
-									       queue->hdr_len;
-	queue->mergeable = features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	queue->vq.acked_features = features[0];
+	queue->hdr_len = header_len(features);
+	queue->sock_hdr_len = features[0] & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) ? 0 :
+										  queue->hdr_len;
+	queue->mergeable = features[0] & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
 	mutex_unlock(&queue->vq.mutex);
 }
 
 /* May be called at any time; VMMs turn VHOST_F_LOG_ALL on and off under load. */
-static long set_features(struct vhc_net *net, u64 features)
+static long set_features(struct vhc_net *net, const u64 *features)
 {
 	int i;
 
 	lockdep_assert_held(&net->dev.mutex);
-	if (features & ~vhc_features())
-		return -EOPNOTSUPP;
-	if ((features & BIT_ULL(VHOST_F_LOG_ALL)) && !vhost_log_access_ok(&net->dev))
+	for (i = 0; i < FEATURE_WORDS; i++)
+		if (features[i] & ~vhc_features(i))
+			return -EOPNOTSUPP;
+	if ((features[0] & BIT_ULL(VHOST_F_LOG_ALL)) && !vhost_log_access_ok(&net->dev))
 		return -EFAULT;
-	if (!(features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)))
+	if (!(features[0] & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)))
 		vhc_clear_iotlb(&net->dev);
 	else if (vhc_init_iotlb(&net->dev))
 		return -EFAULT;
@@ -156,43 +170,41 @@ static long set_features(struct vhc_net *net, u64 features)
 
 /*
  * VHOST_GET_FEATURES_ARRAY and VHOST_SET_FEATURES_ARRAY: a count, and as many words of 64
- * features. Ours all are in the first one.
+ * features.
  */
-enum { FEATURE_WORDS_MAX = 512 };
+enum { FEATURES_ARRAY_MAX = 512 };
 
 static long features_count(struct vhost_features_array __user *array, u64 *count)
 {
 	if (copy_from_user(count, &array->count, sizeof(*count)))
 		return -EFAULT;
-	return *count > FEATURE_WORDS_MAX ? -E2BIG : 0;
+	return *count > FEATURES_ARRAY_MAX ? -E2BIG : 0;
 }
 
 static long get_features_array(struct vhost_features_array __user *to)
 {
-	u64 features = vhc_features();
-	u64 count;
+	u64 count, word, i;
 	long err = features_count(to, &count);
 
-	if (err || !count)
-		return err;
-	if (copy_to_user(to->features, &features, sizeof(features)) ||
-	    clear_user(to->features + 1, (count - 1) * sizeof(features)))
-		return -EFAULT;
-	return 0;
+	for (i = 0; !err && i < count; i++) {
+		word = i < FEATURE_WORDS ? vhc_features(i) : 0;
+		if (copy_to_user(&to->features[i], &word, sizeof(word)))
+			return -EFAULT;
+	}
+	return err;
 }
 
-/* Returns the first word; the others have to be 0. */
+/* Fills the words that we know; the others have to be 0. */
 static long read_features_array(struct vhost_features_array __user *from, u64 *features)
 {
 	u64 count, word, i;
 	long err = features_count(from, &count);
 
-	*features = 0;
 	for (i = 0; !err && i < count; i++) {
 		if (copy_from_user(&word, &from->features[i], sizeof(word)))
 			return -EFAULT;
-		if (!i)
-			*features = word;
+		if (i < FEATURE_WORDS)
+			features[i] = word;
 		else if (word)
 			return -EOPNOTSUPP;
 	}
@@ -201,6 +213,7 @@ static long read_features_array(struct vhost_features_array __user *from, u64 *f
 
 static long reset_owner(struct vhc_net *net)
 {
+	static const u64 no_features[FEATURE_WORDS];
 	struct vhost_iotlb *umem;
 	long err = vhost_dev_check_owner(&net->dev);
 
@@ -211,7 +224,7 @@ static long reset_owner(struct vhc_net *net)
 		return -ENOMEM;
 	stop(net);
 	vhost_dev_reset_owner(&net->dev, umem);
-	return set_features(net, 0);
+	return set_features(net, no_features);
 }
 
 /* Start a queue, or move it to another socket. */
@@ -281,14 +294,14 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vhc_net *net = file->private_data;
 	void __user *argp = (void __user *)arg;
 	struct vhost_vring_file backend;
-	u64 features;
+	u64 features[FEATURE_WORDS] = {};
 	long ret;
 
 	/* What can be done without dev.mutex: answer, or copy the argument. */
 	switch (cmd) {
 	case VHOST_GET_FEATURES:
-		features = vhc_features();
-		return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+		features[0] = vhc_features(0);
+		return copy_to_user(argp, features, sizeof(*features)) ? -EFAULT : 0;
 	case VHOST_GET_FEATURES_ARRAY:
 		return get_features_array(argp);
 	case VHOST_GET_BACKEND_FEATURES:
@@ -296,20 +309,20 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case VHOST_CUSTOM_GET_QUEUE_STATS:
 		return vhc_stats_ioctl(net, argp);
 	case VHOST_SET_FEATURES:
-		if (copy_from_user(&features, argp, sizeof(features)))
+		if (copy_from_user(features, argp, sizeof(*features)))
 			return -EFAULT;
 		break;
 	case VHOST_SET_FEATURES_ARRAY:
-		ret = read_features_array(argp, &features);
+		ret = read_features_array(argp, features);
 		if (ret)
 			return ret;
 		break;
 	case VHOST_SET_BACKEND_FEATURES:
-		if (copy_from_user(&features, argp, sizeof(features)))
+		if (copy_from_user(features, argp, sizeof(*features)))
 			return -EFAULT;
-		if (features & ~vhc_backend_features)
+		if (*features & ~vhc_backend_features)
 			return -EOPNOTSUPP;
-		vhost_set_backend_features(&net->dev, features);	/* takes dev.mutex */
+		vhost_set_backend_features(&net->dev, *features);	/* takes dev.mutex */
 		return 0;
 	case VHOST_NET_SET_BACKEND:
 		if (copy_from_user(&backend, argp, sizeof(backend)))

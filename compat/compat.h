@@ -85,6 +85,19 @@ static inline void vhc_frag_cache_drain(struct page_frag_cache *cache)
 #endif
 }
 
+/*
+ * Offloads of UDP tunnels, as features 64 and up, and the length of the header that both of
+ * them need (virtio 1.4, 5.1.6).
+ */
+enum { VHC_TUNNEL_HEADER = 24 };
+#ifdef VHC_UDP_TUNNEL
+#define VHC_TUNNEL_FEATURES (BIT_ULL(VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO - 64) | \
+			     BIT_ULL(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO - 64))
+static_assert(sizeof(struct virtio_net_hdr_v1_hash_tunnel) == VHC_TUNNEL_HEADER);
+#else
+#define VHC_TUNNEL_FEATURES 0ULL
+#endif
+
 /* Space for the header, and for all that tun may read of it, before a frame's data. */
 enum { VHC_XDP_HEADER_MAX = 24 };
 

@@ -6,6 +6,7 @@
  * Caller: data-test.c.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,8 +51,7 @@ static void frames_arrive_over_a_macvtap(const struct variant *variant)
 static void a_header_that_the_device_makes_is_zero(const struct variant *variant)
 {
 	static const enum vhc_backend backends[] = { VHC_TAP_BARE, VHC_PACKET };
-	unsigned char bytes[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
-	unsigned char want[sizeof(bytes)];
+	unsigned char bytes[VHC_HEADER_MAX], want[VHC_HEADER_MAX];
 	char dirt[2000];
 	unsigned int i;
 
@@ -97,6 +97,57 @@ static void a_tagged_frame_over_a_packet_socket_is_dropped(const struct variant 
 	rig_send_rx(&rig, 6, 200);
 	rig_expect_rx(&rig, 6);
 	rig_close(&rig);
+}
+
+/* ---- UDP tunnels ---- */
+
+/* Where the kernel's tun does not know tunnels, neither does the device. */
+static bool has_tunnels(const struct variant *variant)
+{
+	uint64_t array[] = { 2, 0, 0 };
+	struct vhc_dev dev;
+	int ret;
+
+	vhc_open(&dev, variant->device);
+	ret = __vhc_ioctl(&dev, VHOST_GET_FEATURES_ARRAY, array);
+	assert_true(!ret || !variant->custom);
+	vhc_close(&dev);
+	return array[2];
+}
+
+static bool tun_has_tunnels(void)
+{
+	struct vhc_tap tap;
+	bool has;
+
+	vhc_tap_create(&tap, VHC_TAP, VHC_HEADER_MAX, 1);
+	has = vhc_tap_offload_tunnels(&tap);
+	vhc_tap_destroy(&tap);
+	return has;
+}
+
+static void a_tunnel_s_header_is_24_bytes(const struct variant *variant)
+{
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+	struct variant with = *variant;
+
+	assert_int_equal(has_tunnels(variant), tun_has_tunnels());
+	if (!has_tunnels(variant)) {
+		struct vhc_dev dev;
+
+		vhc_open(&dev, variant->device);
+		vhc_set_owner(&dev);
+		assert_true(__vhc_set_features(&dev, VHC_F_UDP_TUNNEL) < 0);
+		return;
+	}
+	with.features |= VHC_F_UDP_TUNNEL;
+	traffic.segments = 3;
+	traffic.any_layout = true;
+	rig_exchange(&with, NULL, &traffic);
+	if (variant->custom) {
+		with.features |= device_makes_header;
+		a_header_that_the_device_makes_is_zero(&with);
+	}
 }
 
 /* ---- tun: IP packets ---- */
@@ -261,6 +312,8 @@ const struct claim backend_claims[] = {
 	     a_header_that_the_device_makes_is_zero),
 	WITH(ON_BOTH, device_makes_header | VHC_F_VERSION_1, VHC_F_MRG_RXBUF,
 	     a_tagged_frame_over_a_packet_socket_is_dropped),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     a_tunnel_s_header_is_24_bytes),
 	/* README: differences */
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, ip_packets_arrive_over_tun),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,

@@ -165,7 +165,7 @@ void rig_exchange(const struct variant *variant, const struct vhc_port_config *c
  */
 struct vhc_seg rig_tx_seg(struct rig *rig, uint64_t number)
 {
-	struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 0 };
+	const char header[VHC_HEADER_MAX] = "";
 	unsigned int header_len = rig->port.header_len;
 	struct vhc_seg seg = {
 		.addr = rig->tx_slots + number % rig_driver(rig, VHC_TX)->num * TX_SLOT,
@@ -174,7 +174,7 @@ struct vhc_seg rig_tx_seg(struct rig *rig, uint64_t number)
 	char frame[TX_LEN];
 
 	vhc_frame_build(frame, TX_LEN, VHC_TX, number, false);
-	vhc_mem_write(&rig->port.mem, seg.addr, &header, header_len);
+	vhc_mem_write(&rig->port.mem, seg.addr, header, header_len);
 	vhc_mem_write(&rig->port.mem, seg.addr + header_len, frame, TX_LEN);
 	return seg;
 }

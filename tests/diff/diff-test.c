@@ -45,10 +45,10 @@ static struct wanted {
 } wanted[] = {
 	{ "GET_FEATURES", 0, 601, "RING_RESET", false },
 	{ "SET_FEATURES bit 40", 0, 601, "RING_RESET", false },
-	{ "GET_FEATURES", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
-	{ "SET_FEATURES bit 35", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
+	{ "GET_FEATURES", 701, 9999, "IN_ORDER", false },
+	{ "SET_FEATURES bit 35", 701, 9999, "IN_ORDER", false },
 	{ "GET_FEATURES_ARRAY*", 0, 700, "arrays of features", false },
-	{ "GET_FEATURES_ARRAY of *", 701, 9999, "IN_ORDER; UDP tunnel GSO", false },
+	{ "GET_FEATURES_ARRAY of *", 701, 9999, "IN_ORDER", false },
 	{ "SET_FEATURES_ARRAY*", 0, 700, "arrays of features", false },
 	{ "worker: *", 605, 9999, "NEW_WORKER and the like", false },
 	{ "NET_SET_BACKEND 0: ffffffff", 0, 9999, "`NET_SET_BACKEND` with fd -1", false },

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-GET_FEATURES, SET_FEATURES = 0x8008af00, 0x4008af00
+GET_FEATURES, SET_FEATURES, GET_FEATURES_ARRAY = 0x8008af00, 0x4008af00, 0x8008af83
 VERSION_1, EVENT_IDX, RING_RESET = 1 << 32, 1 << 29, 1 << 40
 
 
@@ -23,6 +23,13 @@ def load(*parameters):
 def features():
     with open('/dev/vhost-custom', 'rb') as file:
         return struct.unpack('Q', fcntl.ioctl(file, GET_FEATURES, bytes(8)))[0]
+
+
+def high_features():
+    with open('/dev/vhost-custom', 'rb') as file:
+        array = bytearray(struct.pack('3Q', 2, 0, 0))
+        fcntl.ioctl(file, GET_FEATURES_ARRAY, array)
+        return struct.unpack('3Q', array)[2]
 
 
 def set_features(value):
@@ -37,7 +44,7 @@ def set_features(value):
 
 
 def main():
-    everything = features()
+    everything, high = features(), high_features()
     mask = ~RING_RESET & (1 << 64) - 1
     load(f'features_mask={mask:#x}')
     try:
@@ -46,10 +53,15 @@ def main():
              and features() == everything & ~RING_RESET),
             ('what is left out is not accepted', set_features(RING_RESET) == errno.EOPNOTSUPP),
             ('all else is accepted', set_features(VERSION_1 | EVENT_IDX) == 0),
+            ('features from 64 on have a mask of their own', high_features() == high),
         ]
+        load(f'features_mask={mask:#x},0')
+        checks.append(('that leaves them out', high_features() == 0
+                       and features() == everything & ~RING_RESET))
     finally:
         load()
-    checks.append(('without a mask all is offered again', features() == everything))
+    checks.append(('without a mask all is offered again', features() == everything
+                   and high_features() == high))
     print(f'1..{len(checks)}')
     for number, (name, good) in enumerate(checks, 1):
         print('' if good else 'not ', f'ok {number} - features_mask: {name}', sep='')

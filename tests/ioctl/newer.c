@@ -48,7 +48,10 @@ static void an_array_of_features_has_as_many_words_as_asked(const struct variant
 		assert_int_equal(array.count, count);
 		if (count)
 			assert_int_equal(array.word[0], vhc_get_features(&dev));
-		for (i = 1; i < count; i++)
+		/* Of the second word, at most UDP tunnels: tests/data has these. */
+		if (count > 1)
+			assert_int_equal(array.word[1] & ~(1ULL << 1 | 1ULL << 3), 0);
+		for (i = 2; i < count; i++)
 			assert_int_equal(array.word[i], 0);
 		for (; i <= WORDS; i++)
 			if (i >= count)

@@ -23,6 +23,8 @@
  */
 unsigned int vhc_header_len(uint64_t features)
 {
+	if (features & VHC_F_UDP_TUNNEL)
+		return VHC_HEADER_MAX;
 	if (features & (VHC_F_MRG_RXBUF | VHC_F_VERSION_1))
 		return sizeof(struct virtio_net_hdr_mrg_rxbuf);
 	return sizeof(struct virtio_net_hdr);

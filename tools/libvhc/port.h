@@ -14,6 +14,9 @@
 #include "tap.h"
 #include "vhc.h"
 
+/* Bytes of the longest virtio-net header, which UDP tunnels need. */
+enum { VHC_HEADER_MAX = 24 };
+
 /**
  * struct vhc_queue - one queue of the port
  * @driver: the driver's side of its ring.

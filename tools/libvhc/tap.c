@@ -70,12 +70,30 @@ static void open_tap(struct vhc_tap *tap)
 	tap->ifindex = if_nametoindex(tap->name);
 }
 
+/* Headers of older kernels lack it. */
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x080
+#endif
+
 static void set_header(const struct vhc_tap *tap, int len)
 {
 	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 
 	must(ioctl(tap->fd, TUNSETVNETHDRSZ, &len), "TUNSETVNETHDRSZ", tap->name);
 	must(ioctl(tap->fd, TUNSETOFFLOAD, offloads), "TUNSETOFFLOAD", tap->name);
+}
+
+/**
+ * vhc_tap_offload_tunnels() - let the guest segment what is in UDP tunnels
+ * @tap: the tap.
+ *
+ * Return: whether the kernel's tun can.
+ */
+bool vhc_tap_offload_tunnels(const struct vhc_tap *tap)
+{
+	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_UDP_TUNNEL_GSO;
+
+	return !ioctl(tap->fd, TUNSETOFFLOAD, offloads);
 }
 
 static void set_up(const char *name, bool up)

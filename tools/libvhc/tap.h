@@ -50,6 +50,7 @@ void vhc_tap_create(struct vhc_tap *tap, enum vhc_backend backend, unsigned int 
 		    unsigned int queue_len);
 void vhc_tap_destroy(struct vhc_tap *tap);
 void vhc_tap_set_up(const struct vhc_tap *tap, bool up);
+bool vhc_tap_offload_tunnels(const struct vhc_tap *tap);
 void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes);
 void vhc_tap_attach(struct vhc_tap *tap, uint16_t protocol);
 void vhc_tap_detach(struct vhc_tap *tap);

@@ -348,7 +348,10 @@ static size_t frame_len(const struct vhc_traffic *traffic, uint64_t number)
 static void write_frame(struct flow *flow, uint64_t number, size_t len)
 {
 	struct vhc_traffic *traffic = flow->traffic;
-	struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 0 };
+	union {
+		struct virtio_net_hdr hdr;
+		char bytes[VHC_HEADER_MAX];
+	} header = { .bytes = "" };
 
 	vhc_frame_header(&header.hdr, traffic->config.gso);
 	vhc_frame_build(traffic->frame, len, VHC_TX, number, traffic->config.gso);

@@ -302,7 +302,7 @@ uint64_t vhc_get_features(const struct vhc_dev *dev)
 }
 
 /**
- * __vhc_set_features() - VHOST_SET_FEATURES
+ * __vhc_set_features() - VHOST_SET_FEATURES, or VHOST_SET_FEATURES_ARRAY for %VHC_F_UDP_TUNNEL
  * @dev: the device.
  * @features: what the driver accepted.
  *
@@ -310,6 +310,11 @@ uint64_t vhc_get_features(const struct vhc_dev *dev)
  */
 int __vhc_set_features(const struct vhc_dev *dev, uint64_t features)
 {
+	if (features & VHC_F_UDP_TUNNEL) {
+		uint64_t array[] = { 2, features & ~VHC_F_UDP_TUNNEL, 1 << (65 - 64) | 1 << (67 - 64) };
+
+		return __vhc_ioctl(dev, VHOST_SET_FEATURES_ARRAY, array);
+	}
 	return __vhc_ioctl(dev, VHOST_SET_FEATURES, &features);
 }
 

@@ -77,6 +77,8 @@ enum {
 #define VHC_F_VERSION_1 (1ULL << VIRTIO_F_VERSION_1)
 #define VHC_F_ACCESS_PLATFORM (1ULL << VIRTIO_F_ACCESS_PLATFORM)
 #define VHC_F_RING_RESET (1ULL << VIRTIO_F_RING_RESET)
+/* libvhc's own: stands for features 65 and 67, GUEST and HOST_UDP_TUNNEL_GSO. */
+#define VHC_F_UDP_TUNNEL (1ULL << 63)
 
 /**
  * struct vhc_dev - an open vhost-net device

@@ -7,40 +7,11 @@ space without a word, so that each scenario compares the module's counters with 
 """
 import sys
 
-from scenario import Suite, claims
-from traffic import (Wrong, file_between, file_from, file_to, need, ping_from, ping_guest, pings,
-                     tcp, udp)
+from scenario import CUSTOM, NET, Suite, claims
+from traffic import (Moved, Wrong, file_between, file_from, file_to, indices_agree, need,
+                     ping_from, ping_guest, pings, tcp, udp)
 
-NET, CUSTOM = '/dev/vhost-net', '/dev/vhost-custom'
 MTU_FRAME = 1514
-
-
-class Moved:
-    """What moved since, by the guest's driver and by the module."""
-
-    def __init__(self, guest):
-        self.guest = guest
-        self.driver, self.module = guest.packets(), guest.counters()
-
-    def check(self):
-        """The module moved all that the guest did; return the module's differences."""
-        # The guest's first: meanwhile the module's can only grow.
-        driver = {name: value - self.driver[name] for name, value in
-                  self.guest.packets().items()}
-        module = {name: value - self.module[name] for name, value in
-                  self.guest.counters().items()}
-        for name, value in driver.items():
-            need(module[name] >= value > 0, f'{name}: the guest counts', value,
-                 'and the module', module[name])
-        for name in ('rx_errors', 'tx_errors', 'tx_dropped'):
-            need(module[name] == 0, name, module[name])
-        return module
-
-
-def indices_agree(guest):
-    """Each packet used one entry of its TX ring, and nothing is left to do."""
-    avail, used = guest.rings()['tx']
-    need(avail == used, 'the TX ring has work left:', avail, used)
 
 
 @claims('boots', 'answers pings of 1 to 65000 bytes', 'its worker worked')

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest: the host's kernel once more, in the host's stock QEMU, with KVM and a vhost device.
 
-Owns the QEMU process, its tap, the commands that run inside (tests/vm/guest-init answers
+Owns the QEMU process, the commands that run inside (tests/vm/guest-init answers
 them), and the counters of its vhost device. Runs as root in a host of tests/vm. Called by
 scenario.py.
 """
+import collections
 import contextlib
 import gzip
 import itertools
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 
+from link import Tap
 from wire import Qmp, Silence, Wire
 
 LAB = pathlib.Path('/lab')
@@ -78,10 +80,6 @@ def initrd():
     return path
 
 
-def ip(arguments):
-    subprocess.run(['ip', *arguments.split()], check=True)
-
-
 def read(path):
     try:
         return pathlib.Path(path).read_text(errors='replace')
@@ -92,22 +90,33 @@ def read(path):
 class Guest:
     """A guest with one NIC.
 
-    @device: the vhost device's path.
-    @number: of its tap, its MAC address and its IPv4 address 10.99.NUMBER.2/16, or
-             10.99.0.NUMBER on a bridge; the host has 10.99.NUMBER.1.
+    @device: the vhost device's path; it is opened once for each queue pair.
+    @number: of its tap, its MAC address and its IPv4 address 10.99.NUMBER.2/24, or
+             10.99.0.NUMBER+1 on a bridge.
     @bridge: what to put the tap into, or None.
-    @options: more of -device virtio-net-pci.
+    @link: what its NIC is attached to, if not a tap: see link.py.
+    @queues: queue pairs, and CPUs.
+    @options: more of -device.
+    @netdev: more of -netdev.
+    @model: of -device.
+    @machine: more of QEMU's command line.
+    @append: more of the kernel's.
+    @incoming: the URI where it waits for the state of another guest, which it continues.
     """
 
-    def __init__(self, device, number=1, bridge=None, options=''):
-        self.device, self.bridge, self.options = device, bridge, options
-        self.number, self.tap = number, f'tap{number}'
+    def __init__(self, device, number=1, *, bridge=None, link=None, queues=1, options='',
+                 netdev='', model='virtio-net-pci', machine='', append='', incoming=''):
+        self.device, self.queues, self.model = device, queues, model
+        self.options, self.netdev = options, netdev
+        self.machine, self.append, self.incoming = machine, append, incoming
+        self.link = link or Tap(number, bridge, queues)
+        self.mac = f'52:54:00:99:00:{number:02x}'
         self.address, self.host = f'10.99.{number}.2', f'10.99.{number}.1'
         if bridge:
             self.address, self.host = f'10.99.0.{number + 1}', '10.99.0.1'
-        name = f'{next(SERIAL):03}-{os.path.basename(device)}-{self.tap}'
+        name = f'{next(SERIAL):03}-{os.path.basename(device)}-{self.link.name}'
         self.dir, self.keep = RUN / name, RESULTS / name
-        self.process, self.fd, self.qmp, self.serial = None, None, None, None
+        self.process, self.fds, self.qmp, self.serial = None, [], None, None
         self.resets_due, self.booted = 0, False
 
     # Its life.
@@ -115,43 +124,47 @@ class Guest:
     def start(self):
         """Start QEMU; the guest boots meanwhile."""
         self.dir.mkdir(parents=True)
-        ip(f'tuntap add dev {self.tap} mode tap')
-        if self.bridge:
-            ip(f'link set {self.tap} master {self.bridge}')
-        else:
-            ip(f'addr add {self.host}/24 dev {self.tap}')
-        pathlib.Path(f'/proc/sys/net/ipv6/conf/{self.tap}/disable_ipv6').write_text('1')
-        ip(f'link set {self.tap} up')
+        self.link.add(self.mac)
         self.serial, self.qmp = Wire(self.dir / 'serial'), Qmp(self.dir / 'qmp')
-        self.fd = os.open(self.device, os.O_RDWR)
+        self.fds = [os.open(self.device, os.O_RDWR) for _ in range(self.queues)]
         try:
             with open(self.dir / 'qemu', 'wb') as log:
                 self.process = subprocess.Popen(
-                    self.command(), pass_fds=[self.fd], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT)
+                    self.command(), pass_fds=[*self.fds, *self.link.fds],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         finally:
-            # QEMU's is the only one; it has the same number there.
-            os.close(self.fd)
+            # QEMU's are the only ones; they have the same numbers there.
+            for fd in self.fds:
+                os.close(fd)
+            self.link.close()
         self.qmp.greet(QEMU_SECONDS, self.is_running)
         self.serial.accept(QEMU_SECONDS, self.is_running)
 
     def command(self):
-        mac = f'52:54:00:99:00:{self.number:02x}'
-        nic = f'virtio-net-pci,id=nic,netdev=n0,mac={mac},romfile='
-        return ['setpriv', '--pdeathsig', 'KILL',
-                'qemu-system-x86_64', '-nodefaults', '-display', 'none', '-accel', 'kvm',
-                '-cpu', cpu_model(), '-m', '256M',
-                '-kernel', f'{LAB}/vmlinuz', '-initrd', str(initrd()),
-                '-append', KERNEL_OPTIONS,
-                '-netdev', f'tap,id=n0,ifname={self.tap},script=no,downscript=no,vhost=on,'
-                           f'vhostfd={self.fd}',
-                '-device', nic + (',' + self.options if self.options else ''),
-                '-serial', f'file:{self.dir}/console',
-                '-chardev', f'socket,id=serial,path={self.dir}/serial', '-serial',
-                'chardev:serial',
-                '-chardev', f'socket,id=qmp,path={self.dir}/qmp', '-mon',
-                'chardev=qmp,mode=control',
-                '-d', 'cpu_reset', '-D', f'{self.dir}/cpu_reset']
+        fds = ':'.join(map(str, self.fds))
+        netdev = ['tap', 'id=n0', self.link.netdev(), 'vhost=on',
+                  f'vhostfds={fds}' if self.queues > 1 else f'vhostfd={fds}', self.netdev]
+        command = ['setpriv', '--pdeathsig', 'KILL',
+                   'qemu-system-x86_64', '-nodefaults', '-display', 'none', '-accel', 'kvm',
+                   '-cpu', cpu_model(), '-m', '256M', '-smp', str(self.queues),
+                   '-kernel', f'{LAB}/vmlinuz', '-initrd', str(initrd()),
+                   '-append', f'{KERNEL_OPTIONS} {self.append}'.strip(),
+                   *self.machine.split(),
+                   '-netdev', ','.join(filter(None, netdev)), '-device', self.nic(),
+                   '-chardev', f'file,id=console,path={self.dir}/console',
+                   '-chardev', f'socket,id=serial,path={self.dir}/serial',
+                   '-serial', 'chardev:console', '-device', 'isa-serial,chardev=serial',
+                   '-chardev', f'socket,id=qmp,path={self.dir}/qmp', '-mon',
+                   'chardev=qmp,mode=control',
+                   '-d', 'cpu_reset', '-D', f'{self.dir}/cpu_reset']
+        return command + (['-incoming', self.incoming] if self.incoming else [])
+
+    def nic(self):
+        """What -device and QMP's device_add get."""
+        options = [self.model, 'id=nic', 'netdev=n0', f'mac={self.mac}', self.options]
+        if self.model.endswith('pci'):
+            options.append('romfile=')
+        return ','.join(filter(None, options))
 
     def wait_for_boot(self):
         self.booted = False
@@ -180,12 +193,16 @@ class Guest:
         for wire in (self.serial, self.qmp):
             if wire:
                 wire.close()
-        subprocess.run(['ip', 'link', 'del', self.tap], check=False, stderr=subprocess.DEVNULL)
+        self.link.remove()
         if self.dir.exists():
             for name in ('serial', 'qmp'):
                 (self.dir / name).unlink(missing_ok=True)
             shutil.copytree(self.dir, self.keep)
             shutil.rmtree(self.dir)
+
+    def monitor(self, line):
+        """A line for QEMU's other monitor, whose device_add takes what -device does."""
+        return self.qmp.command('human-monitor-command', **{'command-line': line})
 
     # Is it well?
 
@@ -254,7 +271,10 @@ class Guest:
         """What the guest's driver counted: {'rx_packets': ..., 'tx_bytes': ...}."""
         names = ['rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes']
         path = '/sys/class/net/eth0/statistics/'
-        values = self.check('cat ' + ' '.join(path + name for name in names)).split()
+        output = self.check('cat ' + ' '.join(path + name for name in names))
+        values = output.split()
+        if len(values) != len(names):
+            raise RuntimeError(f'guest: no statistics but {output!r}')
         return dict(zip(names, map(int, values)))
 
     # Its vhost device.
@@ -263,13 +283,21 @@ class Guest:
         return self.device.endswith('custom')
 
     def counters(self):
-        """The module's counters; of vhost_net, which has none, its worker's nanoseconds."""
+        """The module's counters, of all queue pairs; of vhost_net, which has none, its worker's
+        nanoseconds."""
         if not self.is_custom():
             return {'worker_ns': self.worker_ns()}
-        lines = read(f'/proc/{self.process.pid}/fdinfo/{self.fd}').splitlines()
-        pairs = (line.split(':\t') for line in lines)
-        return {pair[0]: int(pair[1]) for pair in pairs
-                if len(pair) == 2 and pair[0].startswith(('rx_', 'tx_'))}
+        total = collections.Counter()
+        for pair in range(self.queues):
+            for name, value in self.pair_counters(pair).items():
+                total[name] += value
+        return dict(total)
+
+    def pair_counters(self, pair):
+        lines = read(f'/proc/{self.process.pid}/fdinfo/{self.fds[pair]}').splitlines()
+        fields = (line.split(':\t') for line in lines)
+        return {field[0]: int(field[1]) for field in fields
+                if len(field) == 2 and field[0].startswith(('rx_', 'tx_'))}
 
     def worker_ns(self):
         """A worker is a kernel thread before 6.4, and later a thread of QEMU."""
@@ -280,8 +308,8 @@ class Guest:
                    for task in tasks if read(task / 'comm').strip() == name)
 
     def ring_status(self, queue):
-        return self.qmp.command('x-query-virtio-queue-status', queue=queue,
-                                path='/machine/peripheral/nic/virtio-backend')
+        path = '/machine/peripheral/nic' + ('/virtio-backend' if 'pci' in self.model else '')
+        return self.qmp.command('x-query-virtio-queue-status', queue=queue, path=path)
 
     def ring_address(self, queue):
         return self.ring_status(queue)['vring-desc']
@@ -296,6 +324,10 @@ class Guest:
         return rings
 
     def word(self, address):
-        text = self.qmp.command('human-monitor-command',
-                                **{'command-line': f'xp /1hx {address:#x}'})
-        return int(text.split(':')[1], 16)
+        return self.memory(address, 1, 'h')[0]
+
+    def memory(self, address, count, size):
+        """What is in the guest's memory: COUNT words of a SIZE of 'h' (2), 'w' (4), 'g' (8)."""
+        text = self.monitor(f'xp /{count}{size}x {address:#x}')
+        return [int(word, 16) for line in text.splitlines()
+                for word in line.split(':')[1].split()]

@@ -14,6 +14,7 @@ import importlib.util
 import pathlib
 import re
 import subprocess
+import sys
 import time
 import traceback
 
@@ -21,6 +22,7 @@ from guest import Died, Guest, is_emulated, read, steady_kvm
 from traffic import Wrong, ping_guest
 from wire import Silence
 
+NET, CUSTOM = '/dev/vhost-net', '/dev/vhost-custom'
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 RERUNS = 2
 # A working ring catches up in less, or it is stalled.
@@ -118,7 +120,7 @@ class Attempt:
     """One run of a scenario: its guests, and its claims so far."""
 
     def __init__(self):
-        self.guests, self.results, self.bridges = [], [], []
+        self.guests, self.results, self.links = [], [], []
 
     def guest(self, *args, **kwargs):
         """Boot a guest that lives as long as the attempt."""
@@ -133,11 +135,20 @@ class Attempt:
         guest.start()
         return guest
 
+    def drop(self, guest):
+        """One that is not needed any more."""
+        self.guests.remove(guest)
+        guest.stop()
+
     def bridge(self, name, address):
-        self.bridges.append(name)
+        self.remove_at_end(name)
         for command in (f'link add {name} type bridge', f'addr add {address} dev {name}',
                         f'link set {name} up'):
             subprocess.run(['ip', *command.split()], check=True)
+
+    def remove_at_end(self, name):
+        """A network interface of the host's."""
+        self.links.append(name)
 
     def claim(self, name):
         """It holds: it was reached."""
@@ -146,18 +157,21 @@ class Attempt:
     def close(self):
         for guest in self.guests:
             guest.stop()
-        for name in self.bridges:
-            subprocess.run(['ip', 'link', 'del', name], check=False)
+        for name in self.links:
+            subprocess.run(['ip', 'link', 'del', name], check=False, stderr=subprocess.DEVNULL)
 
 
 class Suite:
     """Runs scenarios and prints TAP."""
 
     def __init__(self, scenarios):
-        """@scenarios: functions of an attempt; what they claim is in their .claims."""
-        self.scenarios = scenarios
+        """@scenarios: functions of an attempt; what they claim is in their .claims. People
+        name some of them on the command line.
+        """
+        chosen = sys.argv[1:]
+        self.scenarios = [s for s in scenarios if not chosen or s.__name__ in chosen]
         self.number, self.good = 0, True
-        self.rerun = set()
+        self.rerun = []
 
     def report(self, good, name):
         self.number += 1
@@ -172,7 +186,7 @@ class Suite:
             for scenario in self.scenarios:
                 self.run_scenario(scenario)
         comment(f'{len(self.rerun)} of {len(self.scenarios)} scenarios were run again',
-                *sorted(self.rerun))
+                *self.rerun)
         self.report(len(self.rerun) * 3 <= len(self.scenarios), extra[0])
         left = leftovers()
         comment(left)
@@ -186,7 +200,8 @@ class Suite:
             comment(f'{scenario.__name__}: {time.monotonic() - began:.0f} s')
             if not fault or count == RERUNS:
                 break
-            self.rerun.add(scenario.__name__)
+            if not count:
+                self.rerun.append(scenario.__name__)
             comment(f'rerun {count + 1} of {scenario.__name__}: {fault}')
         for name in scenario.claims:
             self.report(name in results, f'{scenario.__name__}: {name}')
@@ -202,7 +217,7 @@ def attempt(scenario):
                 f'{type(error).__name__}: {error}')
         fault = emulator_fault(run.guests)
         for guest in run.guests:
-            comment(guest.tap, guest.state())
+            comment(guest.link.name, guest.state())
     except Exception:  # pylint: disable=broad-except
         # A bug of the test fails this scenario's claims, and not the others'.
         comment(traceback.format_exc())

@@ -100,6 +100,19 @@ class Qmp(Wire):
             if 'return' in message:
                 return message['return']
 
+    def wait(self, name, seconds, alive=noop, **data):
+        """Wait for an event, unless it came since it was last waited for."""
+        end = time.monotonic() + seconds
+        while True:
+            for event in self.poll():
+                if event['event'] == name and data.items() <= event.get('data', {}).items():
+                    self.events.remove(event)
+                    return event
+            alive()
+            if time.monotonic() > end:
+                raise Silence(f'no {name} in {seconds} s; events: {self.events}')
+            self.read(TICK)
+
     def poll(self):
         """Take the events that are there, without waiting."""
         self.read(0)

@@ -241,21 +241,6 @@ static void ip_packets_arrive_over_tun_with_a_small_send_buffer(const struct var
 
 /* ---- one queue stops ---- */
 
-/* As QEMU does it for VIRTIO_F_RING_RESET. */
-static void reset_tx(struct rig *rig)
-{
-	struct vhc_driver *driver = rig_driver(rig, VHC_TX);
-	struct vhost_vring_addr addr;
-
-	vhc_port_stop_queue(&rig->port, VHC_TX);
-	vhc_driver_rewind(driver, 0);
-	vhc_set_vring_num(&rig->port.dev, VHC_TX, driver->num);
-	vhc_set_vring_base(&rig->port.dev, VHC_TX, 0);
-	vhc_port_addr(&rig->port, VHC_TX, &addr);
-	vhc_set_vring_addr(&rig->port.dev, &addr);
-	vhc_port_start_queue(&rig->port, VHC_TX);
-}
-
 static void a_queue_is_reset_while_the_other_runs(const struct variant *variant)
 {
 	struct vhc_used used;
@@ -274,7 +259,7 @@ static void a_queue_is_reset_while_the_other_runs(const struct variant *variant)
 		rig_send_rx(&rig, i, 300);
 		rig_spin_until_used(&rig, VHC_TX, 1);
 		assert_int_equal(vhc_driver_take_used(rig_driver(&rig, VHC_TX), &used), 1);
-		reset_tx(&rig);
+		rig_reset_queue(&rig, VHC_TX);
 		rig_expect_rx(&rig, i);
 	}
 	rig_close(&rig);

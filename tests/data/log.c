@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "parts.h"
 #include "rig.h"
+#include "shadow.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -65,138 +66,42 @@ static void pages_that_the_device_writes_are_logged(const struct variant *varian
 	rig_close(&rig);
 }
 
-/* ---- a shadow of guest memory ---- */
-
-/* Memory that the device may write to, by guest address. */
-struct range {
-	uint64_t start;
-	uint64_t end;
-};
-
-enum { RX_SLOTS, RX_USED, TX_USED, RANGES };
-
-static struct range used_range(struct rig *rig, unsigned int index)
-{
-	const struct vhc_driver *driver = rig_driver(rig, index);
-	uint64_t start = driver->ring + ((char *)driver->used - (char *)driver->desc);
-	const struct range range = { start, start + 6 + 8ULL * driver->num };
-
-	return range;
-}
-
-static bool device_may_write(const struct range *range, uint64_t page)
-{
-	unsigned int i;
-
-	for (i = 0; i < RANGES; i++)
-		if (page + LOG_PAGE > range[i].start && page < range[i].end)
-			return true;
-	return false;
-}
-
-/* Where the log has a guest address: behind an IOMMU the driver's are others. */
-static uint64_t in_log(const struct rig *rig, uint64_t addr)
-{
-	return rig->port.iommu.alias ? vhc_iommu_gpa(&rig->port.iommu, addr) : addr;
-}
-
-static void set_logging(struct rig *rig, uint8_t *log, bool on)
-{
-	struct vhost_vring_addr addr;
-	unsigned int i;
-
-	/* In QEMU's order. */
-	if (on)
-		vhc_set_log_base(&rig->port.dev, (uintptr_t)log);
-	vhc_set_features(&rig->port.dev, rig->port.features | (on ? VHC_F_LOG_ALL : 0));
-	for (i = 0; i < VHC_QUEUES; i++) {
-		vhc_port_addr(&rig->port, i, &addr);
-		addr.flags = on ? 1 << VHOST_VRING_F_LOG : 0;
-		vhc_set_vring_addr(&rig->port.dev, &addr);
-	}
-}
-
-static char *snapshot(const struct rig *rig)
-{
-	const uint64_t size = vhc_mem_end(&rig->port.mem) - VHC_MEM_BASE;
-	char *copy = malloc(size);
-
-	assert_non_null(copy);
-	vhc_mem_read(&rig->port.mem, VHC_MEM_BASE, copy, size);
-	return copy;
-}
-
-/* Returns how many pages are marked. */
-static unsigned int compare(const struct rig *rig, const char *before, const uint8_t *log,
-			    const struct range *range)
-{
-	unsigned int marked = 0;
-	char now[LOG_PAGE];
-	uint64_t page;
-
-	for (page = VHC_MEM_BASE; page < vhc_mem_end(&rig->port.mem); page += LOG_PAGE) {
-		bool is_marked = is_logged(log, in_log(rig, page));
-		bool may = device_may_write(range, page);
-
-		marked += is_marked;
-		vhc_mem_read(&rig->port.mem, page, now, LOG_PAGE);
-		if (may && !is_marked && memcmp(before + (page - VHC_MEM_BASE), now, LOG_PAGE))
-			fail_msg("page %#llx was written and is not marked",
-				 (unsigned long long)page);
-		if (is_marked && !may)
-			fail_msg("page %#llx is marked, and the device had no reason to write it",
-				 (unsigned long long)page);
-	}
-	return marked;
-}
-
 static void check_direction(const struct variant *variant, struct vhc_port_config *config,
 			    unsigned int direction)
 {
 	struct vhc_traffic_config frames = rig_traffic(700);
-	const struct range nothing[RANGES] = { 0 };
-	struct range range[RANGES] = { 0 };
 	struct vhc_traffic *traffic;
-	uint8_t *log;
-	char *before;
+	struct shadow shadow;
 	struct rig rig;
+	char *before;
 
 	frames.directions = 1 << direction;
 	frames.segments = 2;
 	frames.any_layout = true;
 	config->mem_size = 4 << 20;
 	rig_open(&rig, variant, config);
-	log = calloc(1, vhc_mem_end(&rig.port.mem) / LOG_PAGE / 8 + 1);
-	assert_non_null(log);
-	range[RX_USED] = used_range(&rig, VHC_RX);
-	range[TX_USED] = used_range(&rig, VHC_TX);
 	if (config->iommu)
 		vhc_iommu_start(&rig.port.iommu);
-
-	if (direction == VHC_RX)
-		range[RX_SLOTS].start = rig.port.mem.next;
-	traffic = vhc_traffic_open(&rig.port, &frames);
-	if (direction == VHC_RX)
-		range[RX_SLOTS].end = rig.port.mem.next;
+	traffic = shadow_open(&shadow, &rig, &frames, direction);
 	vhc_port_start(&rig.port);
 	assert_true(vhc_traffic_run(traffic));
 
-	before = snapshot(&rig);
-	set_logging(&rig, log, true);
+	before = shadow_snapshot(&shadow);
+	shadow_set_logging(&shadow, true);
 	assert_true(vhc_traffic_run(traffic));
-	assert_true(compare(&rig, before, log, range) > 0);
-	assert_true(is_logged(log, in_log(&rig, range[direction == VHC_RX ? RX_USED :
-						      TX_USED].start)));
+	assert_true(shadow_compare_now(&shadow, before) > 0);
+	assert_true(shadow_is_marked(&shadow, shadow.range[direction == VHC_RX ?
+		    SHADOW_RX_USED : SHADOW_TX_USED].start));
 
-	set_logging(&rig, log, false);
-	memset(log, 0, vhc_mem_end(&rig.port.mem) / LOG_PAGE / 8 + 1);
+	shadow_set_logging(&shadow, false);
+	shadow_clear(&shadow);
 	assert_true(vhc_traffic_run(traffic));
-	assert_int_equal(compare(&rig, before, log, nothing), 0);
+	assert_int_equal(shadow_compare(&shadow, before, before), 0);
 
 	vhc_traffic_close(traffic);
 	free(before);
 	rig_close(&rig);
-	free(log);
+	shadow_close(&shadow);
 }
 
 static void written_pages_are_marked_while_it_is_on(const struct variant *variant)

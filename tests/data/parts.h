@@ -13,6 +13,8 @@ extern const struct claim hostile_claims[];
 extern const size_t hostile_claim_num;
 extern const struct claim iommu_claims[];
 extern const size_t iommu_claim_num;
+extern const struct claim live_claims[];
+extern const size_t live_claim_num;
 extern const struct claim log_claims[];
 extern const size_t log_claim_num;
 

@@ -295,3 +295,22 @@ void rig_settle(void)
 	if (!workers.count)
 		fail_msg("there is no worker named vhost-PID");
 }
+
+/**
+ * rig_reset_queue() - what QEMU does for VIRTIO_F_RING_RESET, and starts it again
+ * @rig: the rig.
+ * @index: VHC_RX or VHC_TX; chains that the driver has out are forgotten.
+ */
+void rig_reset_queue(struct rig *rig, unsigned int index)
+{
+	struct vhc_driver *driver = rig_driver(rig, index);
+	struct vhost_vring_addr addr;
+
+	vhc_port_stop_queue(&rig->port, index);
+	vhc_driver_rewind(driver, 0);
+	vhc_set_vring_num(&rig->port.dev, index, driver->num);
+	vhc_set_vring_base(&rig->port.dev, index, 0);
+	vhc_port_addr(&rig->port, index, &addr);
+	vhc_set_vring_addr(&rig->port.dev, &addr);
+	vhc_port_start_queue(&rig->port, index);
+}

@@ -562,21 +562,10 @@ static struct vhost_memory *new_table(unsigned int regions)
 	return table;
 }
 
-static unsigned int max_mem_regions(void)
-{
-	FILE *in = fopen("/sys/module/vhost/parameters/max_mem_regions", "re");
-	unsigned int max;
-
-	assert_non_null(in);
-	assert_int_equal(fscanf(in, "%u", &max), 1);
-	fclose(in);
-	return max;
-}
-
 static void the_memory_table_holds_as_many_regions_as_vhost_says(const struct variant *variant)
 {
 	struct vhc_dev dev = owned(variant);
-	unsigned int max = max_mem_regions();
+	unsigned int max = vhc_max_mem_regions();
 
 	assert_result(__vhc_set_mem_table(&dev, new_table(0)), 0);
 	assert_result(__vhc_set_mem_table(&dev, new_table(1)), 0);

@@ -5,6 +5,7 @@
  * Callers: driver.c, port.c, traffic.c and the tests.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -191,4 +192,20 @@ void vhc_mem_read(const struct vhc_mem *mem, uint64_t addr, void *to, size_t len
 		n = piece(mem, addr + done, len - done);
 		memcpy((char *)to + done, vhc_mem_host(mem, addr + done), n);
 	}
+}
+
+/**
+ * vhc_max_mem_regions() - how many regions a memory table may have
+ *
+ * Return: what vhost.ko's parameter says.
+ */
+unsigned int vhc_max_mem_regions(void)
+{
+	FILE *in = fopen("/sys/module/vhost/parameters/max_mem_regions", "re");
+	unsigned int max;
+
+	if (!in || fscanf(in, "%u", &max) != 1)
+		vhc_fail("vhost's max_mem_regions cannot be read; is vhost.ko loaded?");
+	fclose(in);
+	return max;
 }

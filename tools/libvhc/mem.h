@@ -36,6 +36,7 @@ struct vhost_memory *vhc_mem_table(const struct vhc_mem *mem);
 uint64_t vhc_mem_end(const struct vhc_mem *mem);
 uint64_t vhc_mem_alloc(struct vhc_mem *mem, uint64_t size, uint64_t align);
 uint64_t vhc_mem_alloc_whole(struct vhc_mem *mem, uint64_t size, uint64_t align);
+unsigned int vhc_max_mem_regions(void);
 void *vhc_mem_host(const struct vhc_mem *mem, uint64_t addr);
 void vhc_mem_write(const struct vhc_mem *mem, uint64_t addr, const void *from, size_t len);
 void vhc_mem_read(const struct vhc_mem *mem, uint64_t addr, void *to, size_t len);

@@ -47,6 +47,38 @@ static void frames_arrive_over_a_macvtap(const struct variant *variant)
 	exchange(variant, VHC_MACVTAP);
 }
 
+/* It passes on what is for its IP address, and broadcasts. */
+static void frames_arrive_over_an_ipvtap(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .backend = VHC_IPVTAP };
+	const struct virtio_net_hdr header = { .flags = 0 };
+	unsigned char frame[300], got[300];
+	struct vhc_used used;
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, &config);
+	buffer = vhc_mem_alloc(&rig.port.mem, 2000, 64);
+	rig_start(&rig);
+	for (i = 0; i < 50; i++) {
+		rig_add_tx(&rig, i);
+		vhc_queue_publish(&rig.port.queue[VHC_TX]);
+		rig_expect_tx(&rig, i);
+
+		rig_post_rx(&rig, buffer, 2000);
+		vhc_frame_build(frame, sizeof(frame), VHC_RX, i, false);
+		memset(frame, 0xff, ETH_ALEN);
+		assert_result(vhc_tap_send(&rig.port.tap, &header, frame, sizeof(frame)), 0);
+		assert_true(vhc_queue_wait(&rig.port.queue[VHC_RX], 1, RIG_PATIENCE_MS));
+		assert_int_equal(vhc_driver_take_used(rig_driver(&rig, VHC_RX), &used), 1);
+		assert_int_equal(used.len, rig.port.header_len + sizeof(frame));
+		vhc_mem_read(&rig.port.mem, buffer + rig.port.header_len, got, sizeof(got));
+		assert_memory_equal(got, frame, sizeof(frame));
+	}
+	rig_close(&rig);
+}
+
 /* What was in the buffer before must not pass for a header. */
 static void a_header_that_the_device_makes_is_zero(const struct variant *variant)
 {
@@ -69,6 +101,7 @@ static void a_header_that_the_device_makes_is_zero(const struct variant *variant
 		rig_send_rx(&rig, 5, 200);
 		rig_expect_rx(&rig, 5);
 		memset(want, 0, sizeof(want));
+		/* README: "`num_buffers` without mergeable buffers (VERSION_1)" */
 		if (variant->features & VHC_F_MRG_RXBUF || variant->custom)
 			want[offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers)] = 1;
 		else
@@ -137,7 +170,7 @@ static void a_tunnel_s_header_is_24_bytes(const struct variant *variant)
 
 		vhc_open(&dev, variant->device);
 		vhc_set_owner(&dev);
-		assert_true(__vhc_set_features(&dev, VHC_F_UDP_TUNNEL) < 0);
+		assert_true(__vhc_set_tunnel_features(&dev, 0) < 0);
 		return;
 	}
 	with.features |= VHC_F_UDP_TUNNEL;
@@ -293,13 +326,15 @@ const struct claim backend_claims[] = {
 	     frames_arrive_over_a_packet_socket),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     frames_arrive_over_a_macvtap),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     frames_arrive_over_an_ipvtap),
 	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     a_header_that_the_device_makes_is_zero),
 	WITH(ON_BOTH, device_makes_header | VHC_F_VERSION_1, VHC_F_MRG_RXBUF,
 	     a_tagged_frame_over_a_packet_socket_is_dropped),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_tunnel_s_header_is_24_bytes),
-	/* README: differences */
+	/* README: "IP packets from a tun device without a send buffer limit" */
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, ip_packets_arrive_over_tun),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
 	     ip_packets_arrive_over_tun_with_a_small_send_buffer),

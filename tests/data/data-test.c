@@ -9,6 +9,7 @@
  * that break the rules in hostile.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -446,6 +447,30 @@ static void frames_go_on_when_the_tap_was_down(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/* Nobody takes the frames any more; the driver gets its descriptors back. */
+static void frames_to_a_tap_that_is_deleted_come_back(const struct variant *variant)
+{
+	struct vhost_custom_queue_stats stats;
+	char command[64];
+	struct rig rig;
+
+	rig_open(&rig, variant, NULL);
+	rig_start(&rig);
+	rig_add_tx(&rig, 1);
+	vhc_queue_publish(&rig.port.queue[VHC_TX]);
+	rig_expect_tx(&rig, 1);
+	take_all(&rig, 1);
+	snprintf(command, sizeof(command), "ip link del %s", rig.port.tap.name);
+	assert_int_equal(system(command), 0);
+	send_silently(&rig, 100);
+	take_all(&rig, 100);
+	vhc_get_queue_stats(&rig.port.dev, VHC_TX, &stats);
+	assert_int_equal(stats.packets, 1);
+	assert_int_equal(stats.dropped, 100);
+	rig_settle();
+	rig_close(&rig);
+}
+
 static const struct claim claims[] = {
 	VARY(ON_BOTH, all_layouts, frames_of_all_sizes_arrive),
 	VARY(ON_BOTH, all_layouts, short_frames_arrive),
@@ -483,6 +508,9 @@ static const struct claim claims[] = {
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_VERSION_1, a_small_send_buffer_only_slows_down),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, neither_direction_starves),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, frames_go_on_when_the_tap_was_down),
+	/* README: "frames sent while the tap has no device" */
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     frames_to_a_tap_that_is_deleted_come_back),
 };
 
 int main(int argc, char **argv)

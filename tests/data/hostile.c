@@ -698,6 +698,10 @@ static void rx_too_few_buffers_let_the_worker_sleep(const struct variant *varian
 	  .with = VHC_F_VERSION_1 | VHC_F_INDIRECT, \
 	  .vary = VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF }
 
+/*
+ * README: "a frame shorter than its header, or in unmapped memory"
+ * README: "any other bad chain"
+ */
 const struct claim hostile_claims[] = {
 	REFUSED(tx_shorter_than_the_header),
 	REFUSED(tx_frame_shorter_than_ethernet),

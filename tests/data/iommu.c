@@ -232,10 +232,12 @@ const struct claim iommu_claims[] = {
 	     large_frames_arrive_through_an_iommu),
 	WITH(ON_BOTH, behind_iommu, VHC_F_EVENT_IDX,
 	     an_answer_to_the_first_of_two_questions_does),
-	/* README: differences */
+	/* README: "questions to the VMM about an IOMMU's translations" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, what_nobody_answers_is_asked_once),
+	/* README: "a queue that stops behind an IOMMU" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,
 	     a_queue_that_stops_forgets_its_own_question_only),
+	/* README: "a buffer that the IOMMU does not let the device write" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
 };

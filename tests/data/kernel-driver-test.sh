@@ -10,6 +10,7 @@ cd "$(dirname "$0")" || exit 1
 frames=3000
 options=('' --no-event-idx --no-indirect '--no-event-idx --no-indirect' --delayed-interrupt)
 number=0
+done=$(printf '0x%x' $frames)
 
 echo "1..$((2 * ${#options[@]}))"
 for device in vhost-net vhost-custom; do
@@ -17,10 +18,12 @@ for device in vhost-net vhost-custom; do
 		number=$((number + 1))
 		name="$number - the kernel's driver[$device${option:+,${option//--/}}]"
 		# shellcheck disable=SC2086 # several options
-		if VHOST_DEVICE=/dev/$device timeout 120 ./kernel-driver --buf-num $frames $option |
-			tee /dev/stderr | [ "$(grep -c "started=.*completed=$(printf 0x%x $frames)$")" = 2 ]; then
+		output=$(VHOST_DEVICE=/dev/$device timeout 120 ./kernel-driver \
+			--buf-num $frames $option 2>&1)
+		if [ "$(grep -c "started=.*completed=$done$" <<< "$output")" = 2 ]; then
 			echo "ok $name"
 		else
+			echo "$output"
 			echo "not ok $name"
 		fi
 	done

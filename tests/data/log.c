@@ -7,6 +7,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include "frame.h"
 #include "parts.h"
@@ -128,7 +130,34 @@ static void pages_behind_an_iommu_are_marked(const struct variant *variant)
 	check_direction(variant, &config, VHC_TX);
 }
 
+/* VHOST_SET_LOG_FD: an eventfd that says when there is something new in the log. */
+static void the_log_s_eventfd_is_signalled(const struct variant *variant)
+{
+	int event = eventfd(0, EFD_NONBLOCK);
+	uint8_t *log = calloc(1, 1 << 16);
+	uint64_t buffer;
+	struct rig rig;
+
+	assert_non_null(log);
+	rig_open(&rig, variant, NULL);
+	buffer = vhc_mem_alloc(&rig.port.mem, 2000, 64);
+	log_writes(&rig, log);
+	vhc_set_log_fd(&rig.port.dev, event);
+	rig_start(&rig);
+	rig_post_rx(&rig, buffer, 2000);
+	/* The wish for a kick was logged, too. */
+	rig_settle();
+	vhc_eventfd_read(event);
+	rig_send_rx(&rig, 1, 300);
+	assert_true(vhc_eventfd_wait(event, RIG_PATIENCE_MS));
+	rig_expect_rx(&rig, 1);
+	rig_close(&rig);
+	close(event);
+	free(log);
+}
+
 const struct claim log_claims[] = {
+	WITH(ON_BOTH, VHC_F_VERSION_1 | VHC_F_LOG_ALL, 0, the_log_s_eventfd_is_signalled),
 	WITH(ON_BOTH, VHC_F_VERSION_1 | VHC_F_LOG_ALL, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     pages_that_the_device_writes_are_logged),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,

@@ -165,7 +165,7 @@ void rig_exchange(const struct variant *variant, const struct vhc_port_config *c
  */
 struct vhc_seg rig_tx_seg(struct rig *rig, uint64_t number)
 {
-	const char header[VHC_HEADER_MAX] = "";
+	static const char header[VHC_HEADER_MAX];
 	unsigned int header_len = rig->port.header_len;
 	struct vhc_seg seg = {
 		.addr = rig->tx_slots + number % rig_driver(rig, VHC_TX)->num * TX_SLOT,

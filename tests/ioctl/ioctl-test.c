@@ -74,7 +74,7 @@ static void features_of_the_vhost_core_are_offered(const struct variant *variant
 			VHC_F_INDIRECT | VHC_F_EVENT_IDX | VHC_F_VERSION_1 | VHC_F_MRG_RXBUF |
 			VHC_F_ACCESS_PLATFORM;
 
-	if (variant->custom)	/* README: differences */
+	if (variant->custom)	/* README: "`RING_RESET`" */
 		want |= VHC_F_RING_RESET;
 	assert_int_equal(vhc_get_features(&dev) & want, want);
 }
@@ -655,7 +655,7 @@ static void a_backend_needs_memory(const struct variant *variant)
 	assert_result(__vhc_net_set_backend(&dev, VHC_TX, null), -EFAULT);
 	assert_result(__vhc_net_set_backend(&dev, VHC_TX, BAD_FD), -EFAULT);
 	assert_result(__vhc_net_set_backend(&dev, VHC_TX, -1),
-		      variant->custom ? 0 : -EFAULT);	/* README: differences */
+		      variant->custom ? 0 : -EFAULT);	/* README: "`NET_SET_BACKEND` with fd -1" */
 }
 
 static void no_backend_never_fails(const struct variant *variant)
@@ -818,7 +818,7 @@ static void every_ioctl_number_answers_like_vhost_net(const struct variant *vari
 		    request == VHOST_GET_FEATURES || request == VHOST_NEW_WORKER ||
 		    request == VHOST_FREE_WORKER || request == VHOST_ATTACH_VRING_WORKER ||
 		    request == VHOST_GET_VRING_WORKER || nr == 0x83)
-			continue;	/* README: differences; 0x83 is FEATURES_ARRAY */
+			continue;	/* what differs, see README; 0x83 is FEATURES_ARRAY */
 		memset(one, 0, sizeof(one));
 		memset(two, 0, sizeof(two));
 		want = __vhc_ioctl(&net, request, one);

@@ -121,7 +121,10 @@ void vhc_port_open(struct vhc_port *port, const struct vhc_port_config *config)
 	port->queue_len = config->queue_len ? config->queue_len : 1000;
 	vhc_open(&port->dev, config->device);
 	vhc_set_owner(&port->dev);
-	vhc_set_features(&port->dev, config->features);
+	if (config->features & VHC_F_UDP_TUNNEL)
+		vhc_set_tunnel_features(&port->dev, config->features & ~VHC_F_UDP_TUNNEL);
+	else
+		vhc_set_features(&port->dev, config->features);
 	vhc_mem_create(&port->mem, size, config->regions ? config->regions : 1);
 	if (config->iommu)
 		open_iommu(port, config);

@@ -166,7 +166,8 @@ static void open_macvtap(struct vhc_tap *tap, unsigned int header_len)
 
 	open_veth(tap, near);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "vhcm%u", (unsigned int)getpid() % 100000);
-	run("ip link add link %s name %s type macvtap mode passthru", near, ifr.ifr_name);
+	run(tap->backend == VHC_IPVTAP ? "ip link add link %s name %s type ipvtap mode l2" :
+	    "ip link add link %s name %s type macvtap mode passthru", near, ifr.ifr_name);
 	silence(ifr.ifr_name);
 	set_up(ifr.ifr_name, true);
 	snprintf(path, sizeof(path), "/dev/tap%u", if_nametoindex(ifr.ifr_name));
@@ -195,7 +196,7 @@ void vhc_tap_create(struct vhc_tap *tap, enum vhc_backend backend, unsigned int 
 		open_packet(tap);
 		return;
 	}
-	if (backend == VHC_MACVTAP) {
+	if (backend == VHC_MACVTAP || backend == VHC_IPVTAP) {
 		open_macvtap(tap, header_len);
 		return;
 	}

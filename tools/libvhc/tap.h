@@ -20,6 +20,7 @@
  * @VHC_PACKET: a raw packet socket at one end of a veth pair; the same.
  * @VHC_TUN: a tun device: IP packets with a virtio-net header.
  * @VHC_MACVTAP: a macvtap, with a header, on one end of a veth pair.
+ * @VHC_IPVTAP: an ipvtap in mode l2, the same; frames for all pass through it.
  */
 enum vhc_backend {
 	VHC_TAP,
@@ -27,6 +28,7 @@ enum vhc_backend {
 	VHC_PACKET,
 	VHC_TUN,
 	VHC_MACVTAP,
+	VHC_IPVTAP,
 };
 
 /**

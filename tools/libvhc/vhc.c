@@ -302,7 +302,7 @@ uint64_t vhc_get_features(const struct vhc_dev *dev)
 }
 
 /**
- * __vhc_set_features() - VHOST_SET_FEATURES, or VHOST_SET_FEATURES_ARRAY for %VHC_F_UDP_TUNNEL
+ * __vhc_set_features() - VHOST_SET_FEATURES
  * @dev: the device.
  * @features: what the driver accepted.
  *
@@ -310,11 +310,6 @@ uint64_t vhc_get_features(const struct vhc_dev *dev)
  */
 int __vhc_set_features(const struct vhc_dev *dev, uint64_t features)
 {
-	if (features & VHC_F_UDP_TUNNEL) {
-		uint64_t array[] = { 2, features & ~VHC_F_UDP_TUNNEL, 1 << (65 - 64) | 1 << (67 - 64) };
-
-		return __vhc_ioctl(dev, VHOST_SET_FEATURES_ARRAY, array);
-	}
 	return __vhc_ioctl(dev, VHOST_SET_FEATURES, &features);
 }
 
@@ -326,6 +321,30 @@ int __vhc_set_features(const struct vhc_dev *dev, uint64_t features)
 void vhc_set_features(const struct vhc_dev *dev, uint64_t features)
 {
 	check(dev, VHOST_SET_FEATURES, __vhc_set_features(dev, features));
+}
+
+/**
+ * __vhc_set_tunnel_features() - VHOST_SET_FEATURES_ARRAY, with UDP tunnels
+ * @dev: the device.
+ * @features: what the driver accepted, but for features 65 and 67.
+ *
+ * Return: 0 or -errno.
+ */
+int __vhc_set_tunnel_features(const struct vhc_dev *dev, uint64_t features)
+{
+	uint64_t array[] = { 2, features, 1 << (65 - 64) | 1 << (67 - 64) };
+
+	return __vhc_ioctl(dev, VHOST_SET_FEATURES_ARRAY, array);
+}
+
+/**
+ * vhc_set_tunnel_features() - VHOST_SET_FEATURES_ARRAY, with UDP tunnels, or give up
+ * @dev: the device.
+ * @features: what the driver accepted, but for features 65 and 67.
+ */
+void vhc_set_tunnel_features(const struct vhc_dev *dev, uint64_t features)
+{
+	check(dev, VHOST_SET_FEATURES_ARRAY, __vhc_set_tunnel_features(dev, features));
 }
 
 /**

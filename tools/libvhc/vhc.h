@@ -77,7 +77,7 @@ enum {
 #define VHC_F_VERSION_1 (1ULL << VIRTIO_F_VERSION_1)
 #define VHC_F_ACCESS_PLATFORM (1ULL << VIRTIO_F_ACCESS_PLATFORM)
 #define VHC_F_RING_RESET (1ULL << VIRTIO_F_RING_RESET)
-/* libvhc's own: stands for features 65 and 67, GUEST and HOST_UDP_TUNNEL_GSO. */
+/* Of a port's configuration: features 65 and 67, GUEST and HOST_UDP_TUNNEL_GSO. */
 #define VHC_F_UDP_TUNNEL (1ULL << 63)
 
 /**
@@ -108,6 +108,7 @@ int vhc_parse_features(const char *text, uint64_t *features);
 /* ioctls that must not be refused */
 uint64_t vhc_get_features(const struct vhc_dev *dev);
 void vhc_set_features(const struct vhc_dev *dev, uint64_t features);
+void vhc_set_tunnel_features(const struct vhc_dev *dev, uint64_t features);
 uint64_t vhc_get_backend_features(const struct vhc_dev *dev);
 void vhc_set_backend_features(const struct vhc_dev *dev, uint64_t features);
 void vhc_set_owner(const struct vhc_dev *dev);
@@ -132,6 +133,7 @@ void vhc_get_queue_stats(const struct vhc_dev *dev, unsigned int index,
 /* the same, returning -errno */
 int __vhc_get_features(const struct vhc_dev *dev, uint64_t *features);
 int __vhc_set_features(const struct vhc_dev *dev, uint64_t features);
+int __vhc_set_tunnel_features(const struct vhc_dev *dev, uint64_t features);
 int __vhc_get_backend_features(const struct vhc_dev *dev, uint64_t *features);
 int __vhc_set_backend_features(const struct vhc_dev *dev, uint64_t features);
 int __vhc_set_owner(const struct vhc_dev *dev);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -319,6 +320,35 @@ static void frames_arrive_with_busy_polling(const struct variant *variant)
 	}
 }
 
+/* Nothing can be polled any more: the worker sleeps, and the VMM is told. */
+static void busy_polling_ends_when_the_ring_faults(const struct variant *variant)
+{
+	struct vhost_custom_queue_stats stats;
+	struct vhc_mem *mem;
+	unsigned int index;
+	struct rig rig;
+
+	rig_open(&rig, variant, NULL);
+	for (index = 0; index < VHC_QUEUES; index++)
+		vhc_set_vring_busyloop_timeout(&rig.port.dev, index, 1000);
+	rig_start(&rig);
+	rig_add_tx(&rig, 1);
+	vhc_queue_publish(&rig.port.queue[VHC_TX]);
+	rig_expect_tx(&rig, 1);
+	mem = &rig.port.mem;
+	assert_int_equal(mprotect(mem->host[0], mem->region_size, PROT_NONE), 0);
+	rig_send_rx(&rig, 1, 300);
+	for (index = 0; index < VHC_QUEUES; index++) {
+		vhc_queue_kick(&rig.port.queue[index]);
+		assert_true(vhc_eventfd_wait(rig.port.queue[index].err, RIG_PATIENCE_MS));
+		vhc_get_queue_stats(&rig.port.dev, index, &stats);
+		assert_true(stats.bad[VHOST_CUSTOM_BAD_RING] > 0);
+	}
+	rig_settle();
+	assert_int_equal(mprotect(mem->host[0], mem->region_size, PROT_READ | PROT_WRITE), 0);
+	rig_close(&rig);
+}
+
 const struct claim backend_claims[] = {
 	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     frames_arrive_over_a_tap_without_headers),
@@ -341,6 +371,8 @@ const struct claim backend_claims[] = {
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_queue_is_reset_while_the_other_runs),
 	WITH(ON_BOTH, device_makes_header, VHC_F_EVENT_IDX | VHC_F_VERSION_1,
 	     frames_arrive_with_busy_polling),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     busy_polling_ends_when_the_ring_faults),
 };
 
 const size_t backend_claim_num = ARRAY_SIZE(backend_claims);

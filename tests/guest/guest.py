@@ -14,13 +14,15 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from link import Tap
 from wire import Qmp, Silence, Wire
 
 LAB = pathlib.Path('/lab')
 RUN = pathlib.Path('/run/vhost-custom')
-RESULTS = pathlib.Path('/results/guests')
+# Several programs run on a host, one after another.
+RESULTS = pathlib.Path('/results/guests') / pathlib.Path(sys.argv[0]).stem
 SERIAL = itertools.count(1)
 QEMU_SECONDS, BOOT_SECONDS, COMMAND_SECONDS = 30, 120, 60
 
@@ -147,7 +149,7 @@ class Guest:
         command = ['setpriv', '--pdeathsig', 'KILL',
                    'qemu-system-x86_64', '-nodefaults', '-display', 'none', '-accel', 'kvm',
                    '-cpu', cpu_model(), '-m', '256M', '-smp', str(self.queues),
-                   '-kernel', f'{LAB}/vmlinuz', '-initrd', str(initrd()),
+                   '-kernel', f'{LAB}/vmlinux', '-initrd', str(initrd()),
                    '-append', f'{KERNEL_OPTIONS} {self.append}'.strip(),
                    *self.machine.split(),
                    '-netdev', ','.join(filter(None, netdev)), '-device', self.nic(),

@@ -26,7 +26,7 @@ help:
 	@echo 'For a change:'
 	@echo '  make lint             compilers, sparse, checkpatch and the like'
 	@echo '  make unit             the ring engine in user space; no root, seconds'
-	@echo '  make soak [HOST=..]   10 million frames (half an hour)'
+	@echo '  make soak [HOST=..]   10 million frames, 80 live migrations (half an hour)'
 	@echo '  make compile_commands.json    of the module, for clangd'
 	@echo '  make clean'
 

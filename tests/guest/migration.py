@@ -128,7 +128,7 @@ def move(source, target, uri, unread):
     source.qmp.command('migrate-set-capabilities',
                        capabilities=[{'capability': 'events', 'state': True}])
     # It cannot end like this: the guest writes to more pages than go over in a millisecond.
-    limit(16 << 20, 1)
+    limit(32 << 20, 1)
     source.qmp.command('migrate', uri=uri)
     wait_until(lambda: state().get('ram', {}).get('dirty-sync-count', 0) > 1,
                'first copy of all memory', has_not_failed)

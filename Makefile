@@ -26,6 +26,7 @@ help:
 	@echo 'For a change:'
 	@echo '  make lint             compilers, sparse, checkpatch and the like'
 	@echo '  make unit             the ring engine in user space; no root, seconds'
+	@echo '  make bench [HOSTS=..] what a frame costs, beside vhost_net; a table, JSON, a picture'
 	@echo '  make soak [HOST=..]   10 million frames, 80 live migrations (half an hour)'
 	@echo '  make compile_commands.json    of the module, for clangd'
 	@echo '  make clean'
@@ -84,6 +85,10 @@ unit:
 demo: deps
 	@tests/vm/demo $(HOST)
 
+bench:
+	@tests/vm/deps gnuplot-nox
+	@tests/bench $(HOSTS)
+
 soak: deps
 	@tests/run -k $(HOST) soak
 
@@ -98,4 +103,4 @@ clean:
 	$(MAKE) -C tests clean
 
 .PHONY: all help modules tools tests all-tests install load unload deps check lint unit demo \
-	soak shell clean
+	bench soak shell clean

@@ -222,6 +222,36 @@ static void a_buffer_that_may_not_be_written_comes_back_empty(const struct varia
 	rig_close(&rig);
 }
 
+/* Half a page here, the other half there: the ring cannot be read as one piece of memory. */
+static void a_ring_in_pieces_of_pages_is_refused(const struct variant *variant)
+{
+	struct vhost_custom_queue_stats stats;
+	const struct vhc_driver *driver;
+	struct vhost_iotlb_msg msg;
+	unsigned int i;
+	struct rig rig;
+
+	open_unanswered(&rig, variant);
+	driver = rig_driver(&rig, VHC_TX);
+	msg = (struct vhost_iotlb_msg){
+		.type = VHOST_IOTLB_INVALIDATE, .iova = driver->ring, .size = VHC_IOMMU_PAGE,
+	};
+	vhc_iommu_send(&rig.port.iommu, &msg);
+	msg.type = VHOST_IOTLB_UPDATE;
+	msg.size = VHC_IOMMU_PAGE / 2;
+	msg.perm = VHOST_ACCESS_RW;
+	for (i = 0; i < 2; i++) {
+		msg.uaddr = (uintptr_t)rig.port.iommu.alias + 3 * i * VHC_IOMMU_PAGE;
+		vhc_iommu_send(&rig.port.iommu, &msg);
+		msg.iova += msg.size;
+	}
+	vhc_queue_kick(&rig.port.queue[VHC_TX]);
+	assert_true(vhc_eventfd_wait(rig.port.queue[VHC_TX].err, RIG_PATIENCE_MS));
+	vhc_get_queue_stats(&rig.port.dev, VHC_TX, &stats);
+	assert_true(stats.bad[VHOST_CUSTOM_BAD_RING] > 0);
+	rig_close(&rig);
+}
+
 const struct claim iommu_claims[] = {
 	WITH(ON_BOTH, behind_iommu, all_layouts, frames_arrive_through_an_iommu),
 	WITH(ON_BOTH, behind_iommu, 0, messages_of_version_1_do),
@@ -240,6 +270,8 @@ const struct claim iommu_claims[] = {
 	/* README: "a buffer that the IOMMU does not let the device write" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
+	/* README: "a ring behind an IOMMU, with a mapping that ends inside of a page" */
+	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, a_ring_in_pieces_of_pages_is_refused),
 };
 
 const size_t iommu_claim_num = ARRAY_SIZE(iommu_claims);

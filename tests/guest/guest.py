@@ -250,7 +250,7 @@ class Guest:
     def boot_fault(self):
         """Whether it hung on its way to the driver of its NIC, which never saw the device, or ''.
         """
-        if self.booted or any(self.ring_address(queue) for queue in range(2)):
+        if self.booted or self.incoming or any(map(self.ring_address, range(2))):
             return ''
         return 'the guest hung before its NIC had a driver'
 

@@ -171,7 +171,7 @@ def memory_hotplug(run):
     high = 0
     for queue in range(2):
         status = guest.ring_status(queue)
-        words = guest.memory(status['vring-desc'], 2 * status['vring-num'], 'g')
+        words = guest.memory(status['vring-desc'], 2 * status['vring-num'], 8)
         high += sum(address >= 4 << 30 for address in words[::2])
     need(high, 'no descriptor points to the new memory')
     run.claim('the rings use it')

@@ -240,8 +240,15 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		.msg_flags = MSG_DONTWAIT,
 	};
 	struct iov_iter header;
+	bool proof;
 	int ret;
 
+	if (likely(rx->direct)) {
+		ret = vhc_skb_deliver(queue, frame, got->chains);
+		if (likely(ret != -EOPNOTSUPP))
+			return ret;
+	}
+	proof = vhc_skb_is_proof(queue, frame);
 	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, got->segments, need);
 	header = msg.msg_iter;
 	if (unlikely(skip)) {
@@ -256,6 +263,8 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		return -EFAULT;
 	if (unlikely(ret != need))
 		return -EMSGSIZE;
+	if (proof)
+		rx->direct = VHC_BATCH - 1;
 	return rx_finish_header(queue, &header, got);
 }
 
@@ -359,7 +368,9 @@ static void rx_run(struct vhc_queue *queue)
 	if (!run.sock)
 		return;
 	vhc_ring_disable_notify(&queue->ring);
+	vhc_skb_begin(queue);
 	rx_frames(queue, &run);
+	vhc_skb_end(queue);
 	vhc_queue_end(queue);
 }
 
@@ -394,12 +405,14 @@ void vhc_rx_ready(struct vhost_work *work)
  * vhc_rx_set_socket() - take frames from another socket, or from none
  * @queue: the RX queue.
  * @sock: the socket, or NULL.
+ * @tun: its device.
  *
  * Frames that were taken from the old one's ring go back there.
  *
  * Context: process; vq->mutex is held.
  */
-void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock)
+void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
+		       const struct vhc_tun *tun)
 {
 	struct vhc_rx *rx = &queue->rx;
 
@@ -410,4 +423,6 @@ void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock)
 	rx->pos = 0;
 	rx->num = 0;
 	rx->ring = sock ? vhc_sock_ring(sock) : NULL;
+	rx->tun = *tun;
+	rx->direct = 0;
 }

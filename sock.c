@@ -93,29 +93,79 @@ static struct net_device *tun_device(struct file *file, struct net *net)
 }
 
 /**
- * vhc_sock_takes_batches() - does a socket take Ethernet frames by TUN_MSG_PTR?
+ * vhc_sock_is_ethernet() - does a socket take Ethernet frames by TUN_MSG_PTR?
  * @sock: from vhc_sock_get().
+ * @tun: filled with its device, if it is one of tun; all zeros if not, or if it is not found,
+ *	as it is in another network namespace than its file.
  *
  * A tun device (IFF_TUN) carries IP packets, and would take what is in a batch for Ethernet
  * frames. It has no link-layer header, whatever type its owner gave it (TUNSETLINK).
  *
  * Context: process; takes the RTNL.
- * Return: false for such, and for packet sockets. A tun or tap that is not found, as it is in
- * another network namespace than its file, passes for a tap.
+ * Return: false for such, and for packet sockets. A tun or tap that is not found passes for a
+ * tap.
  */
-bool vhc_sock_takes_batches(struct socket *sock)
+bool vhc_sock_is_ethernet(struct socket *sock, struct vhc_tun *tun)
 {
 	struct net_device *dev;
 	bool ethernet;
 
+	*tun = (struct vhc_tun){ .net = sock_net(sock->sk) };
 	if (!IS_ERR(tap_get_socket(sock->file)))
 		return true;
 	if (IS_ERR(tun_get_socket(sock->file)))
 		return false;
-	dev = tun_device(sock->file, sock_net(sock->sk));
+	dev = tun_device(sock->file, tun->net);
 	if (!dev)
 		return true;
 	ethernet = dev->hard_header_len;
+	tun->dev = dev;
+	tun->ops = dev->netdev_ops;
+	tun->ifindex = dev->ifindex;
 	dev_put(dev);
 	return ethernet;
+}
+
+/* Another device at the same address is told by its number, or has statistics of tun's, too. */
+static struct net_device *tun_find_rcu(const struct vhc_tun *tun)
+{
+	struct net_device *dev = dev_get_by_index_rcu(tun->net, tun->ifindex);
+
+	return dev && dev == tun->dev && dev->netdev_ops == tun->ops ? dev : NULL;
+}
+
+/**
+ * vhc_tun_is_there() - is a tun device still where it was?
+ * @tun: from vhc_sock_is_ethernet().
+ *
+ * Return: false if it was removed, or went to another network namespace.
+ */
+bool vhc_tun_is_there(const struct vhc_tun *tun)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = tun_find_rcu(tun);
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * vhc_tun_count() - add to what a tun device has sent, if it is still there
+ * @tun: from vhc_sock_is_ethernet().
+ * @packets: frames.
+ * @bytes: theirs.
+ */
+void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int bytes)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = tun_find_rcu(tun);
+	if (dev) {
+		preempt_disable();
+		dev_sw_netstats_tx_add(dev, packets, bytes);
+		preempt_enable();
+	}
+	rcu_read_unlock();
 }

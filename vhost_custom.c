@@ -74,16 +74,17 @@ static int set_socket(struct vhc_net *net, unsigned int index, struct socket *so
 		      struct socket **old)
 {
 	struct vhc_queue *queue = &net->queue[index];
-	bool batches = sock && vhc_sock_takes_batches(sock);
+	struct vhc_tun tun = {};
+	bool ethernet = sock && vhc_sock_is_ethernet(sock, &tun);
 	int err;
 
 	lockdep_assert_held(&net->dev.mutex);
 	mutex_lock(&queue->vq.mutex);
 	err = vhc_queue_set_socket(queue, sock, old);
 	if (!err && index == VHC_RX)
-		vhc_rx_set_socket(queue, sock);
+		vhc_rx_set_socket(queue, sock, &tun);
 	if (!err && index == VHC_TX)
-		queue->tx.batches = batches;
+		queue->tx.batches = ethernet;
 	mutex_unlock(&queue->vq.mutex);
 	return err;
 }
@@ -137,14 +138,18 @@ static unsigned int header_len(const u64 *features)
 }
 
 /* What the features mean for a queue; the ring's are looked up by each run. */
-static void queue_set_features(struct vhc_queue *queue, const u64 *features)
+static void queue_set_features(struct vhc_net *net, unsigned int index, const u64 *features)
 {
+	struct vhc_queue *queue = &net->queue[index];
+
 	mutex_lock(&queue->vq.mutex);
 	queue->vq.acked_features = features[0];
 	queue->hdr_len = header_len(features);
 	queue->sock_hdr_len = features[0] & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) ? 0 :
 										  queue->hdr_len;
 	queue->mergeable = features[0] & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	if (index == VHC_RX)
+		queue->rx.direct = 0;
 	mutex_unlock(&queue->vq.mutex);
 }
 
@@ -164,7 +169,7 @@ static long set_features(struct vhc_net *net, const u64 *features)
 	else if (vhc_init_iotlb(&net->dev))
 		return -EFAULT;
 	for (i = 0; i < VHC_QUEUES; i++)
-		queue_set_features(&net->queue[i], features);
+		queue_set_features(net, i, features);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
  * Layers: calls go down only.
  *	vhost_custom.c
  *	tx.c rx.c
- *	queue.c sock.c
+ *	queue.c skb.c sock.c
  *	ring.c, ring_split.c, mem.c, log.c
  *	stats.c, compat/
  */
@@ -45,13 +45,35 @@ enum {
 };
 
 /**
+ * struct vhc_tun - a tun device
+ * @net: where it is; as long as the socket that it was found by.
+ * @dev: to compare only, as it may be gone at any time; NULL if it is not known.
+ * @ops: with @ifindex it shows that a device is still this one, and of tun.
+ * @ifindex: its number in @net.
+ */
+struct vhc_tun {
+	struct net *net;
+	struct net_device *dev;
+	const struct net_device_ops *ops;
+	int ifindex;
+};
+
+/**
  * struct vhc_rx - what only the RX queue has
  * @ring: the tap's ring of frames, or NULL: there is no socket, or it is a packet socket,
  *	which queues frames by itself. Ours as long as the socket is.
+ * @tun: the socket's device, if it is one of tun.
+ * @direct: how many more frames may go past recvmsg(), see skb.c.
+ * @packets: frames that did, and that @tun has not counted yet; 0 between runs.
+ * @bytes: theirs.
  * @frame: frames taken out of @ring and not delivered yet: from @pos up to @num.
  */
 struct vhc_rx {
 	struct ptr_ring *ring;
+	struct vhc_tun tun;
+	unsigned int direct;
+	unsigned int packets;
+	unsigned int bytes;
 	unsigned int pos;
 	unsigned int num;
 	void *frame[VHC_BATCH];
@@ -139,14 +161,23 @@ void vhc_rx_kick(struct vhost_work *work);
 void vhc_rx_ready(struct vhost_work *work);
 void vhc_tx_kick(struct vhost_work *work);
 void vhc_tx_ready(struct vhost_work *work);
-void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock);
+void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
+		       const struct vhc_tun *tun);
 void vhc_tx_free(struct vhc_queue *queue);
 
 /* sock.c: backends; any process context */
 struct socket *vhc_sock_get(int fd);
 void vhc_sock_put(struct socket *sock);
 struct ptr_ring *vhc_sock_ring(struct socket *sock);
-bool vhc_sock_takes_batches(struct socket *sock);
+bool vhc_sock_is_ethernet(struct socket *sock, struct vhc_tun *tun);
+bool vhc_tun_is_there(const struct vhc_tun *tun);
+void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int bytes);
+
+/* skb.c: frames that go past the socket's recvmsg(); on the worker, under vq.mutex */
+void vhc_skb_begin(struct vhc_queue *queue);
+bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame);
+int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains);
+void vhc_skb_end(struct vhc_queue *queue);
 
 /* mem.c: guest memory; under vq.mutex */
 int vhc_mem_translate(void *opaque, u64 addr, bool write, struct vhc_window *window);

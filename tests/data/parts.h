@@ -17,5 +17,7 @@ extern const struct claim live_claims[];
 extern const size_t live_claim_num;
 extern const struct claim log_claims[];
 extern const size_t log_claim_num;
+extern const struct claim receive_claims[];
+extern const size_t receive_claim_num;
 
 #endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames of a tun device's ring go to the guest without tun_recvmsg(), which looks for its
+ * device and its settings anew for each of them.
+ *
+ * Called by rx.c, on the worker, under the RX queue's mutex. What the device's settings are,
+ * tun tells nobody; but a frame that recvmsg() wrote with the length that we expect shows that
+ * the socket has its device, and a header of our length in front of each frame. So after each
+ * such frame some may go directly (struct vhc_rx.direct). What is left to recvmsg() anyway: VLAN
+ * tags outside of the data, tunnels, lists of buffers, and XDP frames.
+ */
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_net.h>
+
+#include "vhost_custom.h"
+
+/*
+ * tun gives the header the byte order of legacy devices unless it was told to use another one
+ * (TUNSETVNETLE, TUNSETVNETBE). Here, all choices are the same; and all of a frame has an address.
+ */
+static bool kernel_is_known(void)
+{
+	return virtio_legacy_is_little_endian() && !IS_ENABLED(CONFIG_TUN_VNET_CROSS_LE) &&
+	       !IS_ENABLED(CONFIG_HIGHMEM);
+}
+
+static bool has_tunnel(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_type & (SKB_GSO_UDP_TUNNEL | SKB_GSO_UDP_TUNNEL_CSUM);
+}
+
+/**
+ * vhc_skb_is_proof() - may frames go directly after this one, if recvmsg() delivers it?
+ * @queue: the RX queue.
+ * @frame: from the ring of its socket.
+ */
+bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame)
+{
+	const struct sk_buff *skb = frame;
+
+	return kernel_is_known() && frame && !tun_is_xdp_frame(frame) &&
+	       queue->rx.tun.dev && skb->dev == queue->rx.tun.dev &&
+	       queue->sock_hdr_len && queue->sock_hdr_len != VHC_TUNNEL_HEADER &&
+	       !skb_vlan_tag_present(skb) && !has_tunnel(skb);
+}
+
+/* Write the header (5.1.6) of @len bytes, 10 or 12. */
+static int header_put(struct virtio_net_hdr_mrg_rxbuf __user *to,
+		      const struct virtio_net_hdr_mrg_rxbuf *hdr, unsigned int len)
+{
+	if (!user_write_access_begin(to, len))
+		return -EFAULT;
+	unsafe_put_user(hdr->hdr.flags, &to->hdr.flags, fault);
+	unsafe_put_user(hdr->hdr.gso_type, &to->hdr.gso_type, fault);
+	unsafe_put_user(hdr->hdr.hdr_len, &to->hdr.hdr_len, fault);
+	unsafe_put_user(hdr->hdr.gso_size, &to->hdr.gso_size, fault);
+	unsafe_put_user(hdr->hdr.csum_start, &to->hdr.csum_start, fault);
+	unsafe_put_user(hdr->hdr.csum_offset, &to->hdr.csum_offset, fault);
+	if (len == sizeof(*hdr))
+		unsafe_put_user(hdr->num_buffers, &to->num_buffers, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/* The rest of a chain's segments. */
+struct space {
+	const struct iovec *iov;
+	size_t used;	/* of the first */
+};
+
+/*
+ * Not by copy_to_user() or an iterator, whose check of the source costs more than a small
+ * frame's copy: a frame's own parts are what may be copied.
+ */
+static int bytes_put(struct space *space, const void *from, size_t len)
+{
+	while (len) {
+		size_t part = min(len, space->iov->iov_len - space->used);
+
+		if (_copy_to_user(space->iov->iov_base + space->used, from, part))
+			return -EFAULT;
+		from += part;
+		len -= part;
+		space->used += part;
+		if (space->used == space->iov->iov_len) {
+			space->iov++;
+			space->used = 0;
+		}
+	}
+	return 0;
+}
+
+static int frags_put(struct space *space, const struct sk_buff *skb)
+{
+	int i, err = 0;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags && !err; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		const void *from = skb_frag_address(frag);
+
+		/* It has none if it is a device's own memory. */
+		err = from ? bytes_put(space, from, skb_frag_size(frag)) : -EFAULT;
+	}
+	return err;
+}
+
+static int frame_put(const struct iovec *iov, const struct sk_buff *skb,
+		     const struct virtio_net_hdr_mrg_rxbuf *hdr, unsigned int hdr_len)
+{
+	struct space space = { .iov = iov };
+	int err;
+
+	if (likely(iov->iov_len > hdr_len)) {
+		err = header_put(iov->iov_base, hdr, hdr_len);
+		space.used = hdr_len;
+	} else {
+		err = bytes_put(&space, hdr, hdr_len);
+	}
+	if (likely(!err))
+		err = bytes_put(&space, skb->data, skb_headlen(skb));
+	if (!err && skb_is_nonlinear(skb))
+		err = frags_put(&space, skb);
+	return err;
+}
+
+/**
+ * vhc_skb_deliver() - write a frame and its header to guest memory
+ * @queue: the RX queue; its rx.direct is not 0.
+ * @frame: from the ring of its socket.
+ * @chains: how many it fills; their segments in vq.iov have room for it.
+ *
+ * Return: 0, or -EFAULT; the frame is gone then. -EOPNOTSUPP if it is one for recvmsg(), and
+ * still there.
+ */
+int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
+{
+	struct vhc_rx *rx = &queue->rx;
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	struct sk_buff *skb = frame;
+	int err;
+
+	if (tun_is_xdp_frame(frame) || skb->dev != rx->tun.dev || skb_vlan_tag_present(skb) ||
+	    skb_has_frag_list(skb) || has_tunnel(skb) || virtio_net_hdr_from_skb(skb, &hdr.hdr, true, true, 0))
+		return -EOPNOTSUPP;
+	hdr.num_buffers = cpu_to_le16(chains);
+
+	err = frame_put(queue->vq.iov, skb, &hdr, queue->hdr_len);
+	rx->direct--;
+	rx->packets++;
+	rx->bytes += skb->len;
+	if (likely(!err))
+		consume_skb(skb);
+	else
+		kfree_skb(skb);
+	return err;
+}
+
+/**
+ * vhc_skb_begin() - begin a run: is the device still there that counts the frames?
+ * @queue: the RX queue. Its socket's file may have another device now.
+ */
+void vhc_skb_begin(struct vhc_queue *queue)
+{
+	struct vhc_rx *rx = &queue->rx;
+
+	if (rx->direct && !vhc_tun_is_there(&rx->tun)) {
+		rx->tun.dev = NULL;
+		rx->direct = 0;
+	}
+}
+
+/**
+ * vhc_skb_end() - end a run: have the tun device count the frames that went past it
+ * @queue: the RX queue.
+ */
+void vhc_skb_end(struct vhc_queue *queue)
+{
+	struct vhc_rx *rx = &queue->rx;
+
+	if (rx->packets)
+		vhc_tun_count(&rx->tun, rx->packets, rx->bytes);
+	rx->packets = 0;
+	rx->bytes = 0;
+}

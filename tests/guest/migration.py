@@ -70,8 +70,7 @@ def iperf_of(guest, seconds):
 class Unread:
     """Bytes that the guest's kernel has and nobody reads, until check().
 
-    It takes no more when the buffers that hold them have a socket's limit, 128 KiB: some have a
-    page for each 1448 bytes.
+    A socket's buffer has room for them even if each 1448 of them have a page of their own.
     """
 
     SIZE = 20 << 10
@@ -81,10 +80,11 @@ class Unread:
         with socket.create_server(('', 0)) as server:
             server.settimeout(TRAFFIC_SECONDS)
             port = server.getsockname()[1]
+            # Each has a script of its own, as a shell that runs one may not have read all of it.
             guest.check("printf '#!/bin/sh\\nuntil [ -e /tmp/go ]; do sleep 0.1; done\\n"
-                        "exec cat\\n' > /tmp/reader; chmod +x /tmp/reader; rm -f /tmp/go; "
-                        f'nc {guest.host} {port} -e /tmp/reader > /dev/null 2>&1 & '
-                        f'reader{number}=$!')
+                        f"exec cat\\n' > /tmp/reader{number}; chmod +x /tmp/reader{number}; "
+                        f'rm -f /tmp/go; nc {guest.host} {port} -e /tmp/reader{number} '
+                        f'> /dev/null 2>&1 & reader{number}=$!')
             self.socket = server.accept()[0]
         self.socket.settimeout(TRAFFIC_SECONDS)
 
@@ -94,6 +94,8 @@ class Unread:
         wait_until(lambda: self.outstanding() == 0, 'acknowledgement of all bytes', alive)
 
     def outstanding(self):
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        need(not error, 'connection', self.number, 'to the guest:', os.strerror(error))
         return struct.unpack('i', fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
 
     def check(self, guest):

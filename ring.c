@@ -10,6 +10,7 @@
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
 
+#include "copy.h"
 #include "ring.h"
 
 static void forget_fetched(struct vhc_ring *ring)
@@ -91,79 +92,111 @@ static struct vhc_window *window_miss(struct vhc_ring *ring, u64 addr, bool writ
 	return window;
 }
 
-static inline struct vhc_window *window_find(struct vhc_ring *ring, u64 addr, bool write)
+/* The window with all of a stretch, which must not wrap, if it is known. */
+static inline const struct vhc_window *window_known(const struct vhc_ring *ring, u64 first,
+						    u64 last)
 {
-	unsigned int i;
+	const struct vhc_window *window = ring->window;
 
-	for (i = 0; i < VHC_WINDOWS; i++) {
-		struct vhc_window *window = &ring->window[i];
-
-		if (addr >= window->start && addr <= window->last)
-			return window;
-	}
-	return window_miss(ring, addr, write);
+	while (first < window->start || last > window->last)
+		if (++window == ring->window + VHC_WINDOWS)
+			return NULL;
+	return window;
 }
 
-/* Where chain_append() and friends put what they find. */
-struct vhc_segments {
-	struct iovec *iov;
-	unsigned int num;
-	unsigned int max;
-};
+static const struct vhc_window *window_find(struct vhc_ring *ring, u64 addr, bool write)
+{
+	return window_known(ring, addr, addr) ?: window_miss(ring, addr, write);
+}
+
+static inline bool window_allows(const struct vhc_window *window, bool write)
+{
+	return write ? window->writable : window->readable;
+}
+
+static inline void segment_set(struct iovec *iov, const struct vhc_window *window, u64 addr,
+			       u64 len)
+{
+	iov->iov_base = (void __user *)(unsigned long)(addr + window->offset);
+	iov->iov_len = len;
+}
 
 /*
- * Append one buffer, in as many segments as there are stretches of host memory.
- * Returns 0, or an enum vhost_custom_bad + 1.
+ * Write a buffer down in as many segments as there are stretches of host memory.
+ * Returns their number, or -1 - an enum vhost_custom_bad.
  */
-static inline unsigned int segments_append(struct vhc_ring *ring, struct vhc_segments *segs,
-					   u64 addr, u32 len, bool write)
+static noinline int segments_append(struct vhc_ring *ring, struct iovec *iov, unsigned int max,
+				    u64 addr, u32 len, bool write)
 {
+	unsigned int num = 0;
 	u64 last;
 
 	if (!len)
 		return 0;
 	if (check_add_overflow(addr, (u64)len - 1, &last))
-		return VHOST_CUSTOM_BAD_ADDRESS + 1;
+		return -1 - VHOST_CUSTOM_BAD_ADDRESS;
 
 	for (;;) {
-		struct vhc_window *window = window_find(ring, addr, write);
+		const struct vhc_window *window = window_find(ring, addr, write);
 		u64 part;
 
-		if (!window || !(write ? window->writable : window->readable))
-			return VHOST_CUSTOM_BAD_ADDRESS + 1;
-		if (segs->num == segs->max)
-			return VHOST_CUSTOM_BAD_LENGTH + 1;
+		if (!window || !window_allows(window, write))
+			return -1 - VHOST_CUSTOM_BAD_ADDRESS;
+		if (num == max)
+			return -1 - VHOST_CUSTOM_BAD_LENGTH;
 
 		part = min(last, window->last) - addr;	/* less 1: cannot wrap */
-		segs->iov[segs->num].iov_base =
-			(void __user *)(unsigned long)(addr + window->offset);
-		segs->iov[segs->num].iov_len = part + 1;
-		segs->num++;
+		segment_set(&iov[num++], window, addr, part + 1);
 		if (addr + part == last)
-			return 0;
+			return num;
 		addr += part + 1;
 	}
 }
 
-/* Append a descriptor that is not an indirect one. */
-static inline unsigned int chain_append(struct vhc_ring *ring, struct vhc_chain *chain,
-					struct vhc_segments *segs, u64 addr, u32 len, u16 flags)
-{
-	unsigned int before = segs->num;
-	unsigned int bad;
+/* A chain in the making: a local variable, so that the compiler can have it in registers. */
+struct chain_builder {
+	struct iovec *iov;	/* the next segment */
+	struct iovec *end;
+	unsigned int out_num;
+	unsigned int in_num;
+	u64 out_len;
+	u64 in_len;
+};
 
-	if (flags & VRING_DESC_F_WRITE) {
-		bad = segments_append(ring, segs, addr, len, true);
-		chain->in_num += segs->num - before;
-		chain->in_len += len;
-		return bad;
-	}
-	if (chain->in_num)
+/*
+ * Append a descriptor that is not an indirect one.
+ * Returns 0, or an enum vhost_custom_bad + 1.
+ */
+static __always_inline unsigned int chain_append(struct vhc_ring *ring,
+						 struct chain_builder *chain, u64 addr, u32 len,
+						 u16 flags)
+{
+	const bool write = flags & VRING_DESC_F_WRITE;
+	const struct vhc_window *window = NULL;
+	u64 last = addr + len - 1;
+	int num = 1;
+
+	if (!write && unlikely(chain->in_num))
 		return VHOST_CUSTOM_BAD_ORDER + 1;
-	bad = segments_append(ring, segs, addr, len, false);
-	chain->out_num += segs->num - before;
-	chain->out_len += len;
-	return bad;
+	if (likely(len) && likely(last >= addr))
+		window = window_known(ring, addr, last);
+	if (likely(window) && likely(window_allows(window, write)) &&
+	    likely(chain->iov != chain->end)) {
+		segment_set(chain->iov, window, addr, len);
+	} else {
+		num = segments_append(ring, chain->iov, chain->end - chain->iov, addr, len, write);
+		if (num < 0)
+			return -num;
+	}
+	chain->iov += num;
+	if (write) {
+		chain->in_num += num;
+		chain->in_len += len;
+	} else {
+		chain->out_num += num;
+		chain->out_len += len;
+	}
+	return 0;
 }
 
 /*
@@ -184,14 +217,13 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 	*count = len / sizeof(struct vring_desc);
 
 	while (len) {
-		struct vhc_window *window = window_find(ring, addr, false);
+		const struct vhc_window *window = window_find(ring, addr, false);
 		u32 part;
 
 		if (!window || !window->readable)
 			return VHOST_CUSTOM_BAD_ADDRESS + 1;
 		part = min_t(u64, len, min(last, window->last) - addr + 1);
-		if (copy_from_user(to, (void __user *)(unsigned long)(addr + window->offset),
-				   part))
+		if (vhc_copy_in(to, (void __user *)(unsigned long)(addr + window->offset), part))
 			return VHOST_CUSTOM_BAD_FAULT + 1;
 		to += part;
 		addr += part;
@@ -201,10 +233,11 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 }
 
 /* Append all buffers of an indirect table (2.7.5.3). */
-static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *chain,
-				       struct vhc_segments *segs, const struct vhc_desc *desc)
+static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
+						       struct chain_builder *chain,
+						       const struct vhc_desc *desc)
 {
-	bool le = vhc_ring_le(ring);
+	const bool le = vhc_ring_le(ring);
 	unsigned int count = 0, seen, next = 0;
 	unsigned int bad;
 
@@ -218,7 +251,7 @@ static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *
 
 		if (flags & VRING_DESC_F_INDIRECT)
 			return VHOST_CUSTOM_BAD_INDIRECT + 1;
-		bad = chain_append(ring, chain, segs, __virtio64_to_cpu(le, entry->addr),
+		bad = chain_append(ring, chain, __virtio64_to_cpu(le, entry->addr),
 				   __virtio32_to_cpu(le, entry->len), flags);
 		if (bad)
 			return bad;
@@ -233,38 +266,79 @@ static unsigned int chain_append_table(struct vhc_ring *ring, struct vhc_chain *
 	return VHOST_CUSTOM_BAD_LOOP + 1;
 }
 
-static noinline unsigned int chain_build(struct vhc_ring *ring,
-					 const struct vhc_fetched *fetched,
-					 struct vhc_chain *chain, struct vhc_segments *segs)
+static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
+				struct vhc_chain *chain, struct iovec *iov, unsigned int iov_max)
 {
+	struct chain_builder builder = { .iov = iov, .end = iov + iov_max };
 	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
 	const struct vhc_desc *end = desc + fetched->count;
 	unsigned int bad = fetched->bad;
 
 	for (; !bad && desc < end; desc++) {
 		if (desc->flags & VRING_DESC_F_INDIRECT)
-			bad = chain_append_table(ring, chain, segs, desc);
+			bad = chain_append_table(ring, &builder, desc);
 		else
-			bad = chain_append(ring, chain, segs, desc->addr, desc->len, desc->flags);
+			bad = chain_append(ring, &builder, desc->addr, desc->len, desc->flags);
 	}
+	chain->out_num = builder.out_num;
+	chain->in_num = builder.in_num;
+	chain->out_len = builder.out_len;
+	chain->in_len = builder.in_len;
 	return bad;
 }
 
-/* Most chains: one buffer, inside of one window. Returns false if this is not one. */
-static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fetched *fetched,
-				     struct vhc_chain *chain, struct vhc_segments *segs)
+/* Take whatever is next; see vhc_ring_take(). */
+static noinline int take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
+			     unsigned int iov_max)
 {
-	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
-	struct vhc_window *window;
+	const struct vhc_fetched *fetched;
+	unsigned int bad;
+
+	if (ring->fetched_pos == ring->fetched_num) {
+		int err = vhc_split_fetch(ring);
+
+		if (err <= 0)
+			return err;
+	}
+	fetched = &ring->fetched[ring->fetched_pos++];
+	ring->next_avail++;
+
+	ring->untranslated = false;
+	chain->head = fetched->head;
+	bad = chain_build(ring, fetched, chain, iov, iov_max);
+	if (likely(!bad))
+		return 1;
+	if (ring->untranslated) {
+		vhc_ring_rewind(ring, 1);
+		return -EAGAIN;
+	}
+	chain->bad = bad - 1;
+	return -EBADMSG;
+}
+
+/*
+ * Most chains: one buffer, inside of a window that is known. Returns false, and has taken
+ * nothing, if the next one is not like that.
+ */
+static inline bool take_plain(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
+			      unsigned int iov_max)
+{
+	const struct vhc_fetched *fetched;
+	const struct vhc_window *window;
+	const struct vhc_desc *desc;
 	u64 last;
 
-	if (fetched->count != 1 || fetched->bad || !desc->len || !segs->max)
+	if (ring->fetched_pos == ring->fetched_num)
 		return false;
+	fetched = &ring->fetched[ring->fetched_pos];
+	if (fetched->count != 1 || fetched->bad)
+		return false;
+	desc = &ring->snapshot[fetched->first];
 	last = desc->addr + desc->len - 1;
-	if (last < desc->addr)
+	if (unlikely(!desc->len) || unlikely(last < desc->addr) || unlikely(!iov_max))
 		return false;
-	window = window_find(ring, desc->addr, desc->flags & VRING_DESC_F_WRITE);
-	if (!window || last > window->last)
+	window = window_known(ring, desc->addr, last);
+	if (unlikely(!window))
 		return false;
 
 	if (desc->flags == VRING_DESC_F_WRITE && window->writable) {
@@ -280,8 +354,10 @@ static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fet
 	} else {
 		return false;
 	}
-	segs->iov->iov_base = (void __user *)(unsigned long)(desc->addr + window->offset);
-	segs->iov->iov_len = desc->len;
+	chain->head = fetched->head;
+	segment_set(iov, window, desc->addr, desc->len);
+	ring->fetched_pos++;
+	ring->next_avail++;
 	return true;
 }
 
@@ -302,37 +378,9 @@ static inline bool chain_build_plain(struct vhc_ring *ring, const struct vhc_fet
 int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 		  struct iovec *iov, unsigned int iov_max)
 {
-	struct vhc_segments segs = { .iov = iov, .max = iov_max };
-	const struct vhc_fetched *fetched;
-	unsigned int bad;
-
-	if (ring->fetched_pos == ring->fetched_num) {
-		int err = vhc_split_fetch(ring);
-
-		if (err <= 0)
-			return err;
-	}
-	fetched = &ring->fetched[ring->fetched_pos++];
-	ring->next_avail++;
-
-	ring->untranslated = false;
-	chain->head = fetched->head;
-	if (likely(chain_build_plain(ring, fetched, chain, &segs)))
+	if (likely(take_plain(ring, chain, iov, iov_max)))
 		return 1;
-
-	chain->out_num = 0;
-	chain->in_num = 0;
-	chain->out_len = 0;
-	chain->in_len = 0;
-	bad = chain_build(ring, fetched, chain, &segs);
-	if (likely(!bad))
-		return 1;
-	if (ring->untranslated) {
-		vhc_ring_rewind(ring, 1);
-		return -EAGAIN;
-	}
-	chain->bad = bad - 1;
-	return -EBADMSG;
+	return take_any(ring, chain, iov, iov_max);
 }
 
 /**
@@ -351,20 +399,6 @@ void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains)
 	}
 	ring->fetched_pos = 0;
 	ring->fetched_num = 0;
-}
-
-/**
- * vhc_ring_fill() - write down that a chain was used; the driver sees it at the next publish
- * @ring: the ring; vhc_ring_room() is not 0.
- * @head: &struct vhc_chain.head.
- * @len: bytes that were written to the chain.
- */
-void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len)
-{
-	struct vring_used_elem *elem = &ring->done[ring->done_num++];
-
-	elem->id = __cpu_to_virtio32(vhc_ring_le(ring), head);
-	elem->len = __cpu_to_virtio32(vhc_ring_le(ring), len);
 }
 
 /**

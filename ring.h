@@ -184,7 +184,6 @@ void vhc_ring_begin(struct vhc_ring *ring);
 int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 		  struct iovec *iov, unsigned int iov_max);
 void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains);
-void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len);
 void vhc_ring_unfill(struct vhc_ring *ring, unsigned int count);
 
 /* ring_split.c: what depends on the layout */
@@ -210,6 +209,20 @@ static inline bool vhc_ring_le(const struct vhc_ring *ring)
 static inline unsigned int vhc_ring_room(const struct vhc_ring *ring)
 {
 	return VHC_DONE_MAX - ring->done_num;
+}
+
+/**
+ * vhc_ring_fill() - write down that a chain was used; the driver sees it at the next publish
+ * @ring: the ring; vhc_ring_room() is not 0.
+ * @head: &struct vhc_chain.head.
+ * @len: bytes that were written to the chain.
+ */
+static inline void vhc_ring_fill(struct vhc_ring *ring, u16 head, u32 len)
+{
+	struct vring_used_elem *elem = &ring->done[ring->done_num++];
+
+	elem->id = __cpu_to_virtio32(vhc_ring_le(ring), head);
+	elem->len = __cpu_to_virtio32(vhc_ring_le(ring), len);
 }
 
 /**

@@ -81,7 +81,7 @@ bool guest_section_begin(const void *start, size_t size, bool write)
 	return true;
 }
 
-bool guest_section_word(const void *word, size_t size, bool write)
+bool guest_section_word(const void *word, size_t size, size_t align, bool write)
 {
 	if (!section_open || section_write != write)
 		violation("no section for this", word, size);
@@ -90,7 +90,7 @@ bool guest_section_word(const void *word, size_t size, bool write)
 		check_mapped(word, size);
 	else if (!inside(&section, word, size))
 		violation("access outside of the section", word, size);
-	if ((unsigned long)word % size)
+	if ((unsigned long)word % align)
 		violation("misaligned", word, size);
 	guest_accesses++;
 	return !faults(word, size, write);

@@ -15,7 +15,7 @@
 #include <linux/types.h>
 
 bool guest_section_begin(const void *start, size_t size, bool write);
-bool guest_section_word(const void *word, size_t size, bool write);
+bool guest_section_word(const void *word, size_t size, size_t align, bool write);
 void guest_section_end(bool write);
 bool guest_access(const void *start, size_t size, bool write);
 
@@ -25,13 +25,13 @@ bool guest_access(const void *start, size_t size, bool write);
 #define user_write_access_end()			guest_section_end(true)
 
 #define unsafe_get_user(x, p, label) do {				\
-	if (!guest_section_word(p, sizeof(*(p)), false))		\
+	if (!guest_section_word(p, sizeof(*(p)), __alignof__(*(p)), false))	\
 		goto label;						\
-	(x) = *(volatile __typeof__(*(p)) *)(p);			\
+	__builtin_memcpy(&(x), p, sizeof(*(p)));			\
 } while (0)
 
 #define unsafe_put_user(x, p, label) do {				\
-	if (!guest_section_word(p, sizeof(*(p)), true))			\
+	if (!guest_section_word(p, sizeof(*(p)), __alignof__(*(p)), true))	\
 		goto label;						\
 	if (sizeof(*(p)) == sizeof(u16))				\
 		__atomic_store_n(p, x, __ATOMIC_RELAXED);		\
@@ -51,7 +51,7 @@ bool guest_access(const void *start, size_t size, bool write);
 		__atomic_store_n(p, x, __ATOMIC_RELAXED);		\
 	put_ok ? 0 : -EFAULT; })
 
-static inline unsigned long copy_from_user(void *to, const void *from, unsigned long size)
+static inline unsigned long _copy_from_user(void *to, const void *from, unsigned long size)
 {
 	if (!guest_access(from, size, false))
 		return size;

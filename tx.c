@@ -11,21 +11,80 @@
 #include <linux/uaccess.h>
 #include <net/sock.h>
 
+#include "copy.h"
 #include "vhost_custom.h"
 
 enum {
 	/* More than any frame, and far from what an int of the network stack can hold. */
 	TX_LEN_MAX = 1024 * 1024,
+	/* What build_skb() wants behind a frame's data. */
+	TX_TAIL = SKB_DATA_ALIGN(sizeof(struct skb_shared_info)),
+	/* Small frames share it: as many as have a reference each. */
+	TX_FRAG_SIZE = 32 * 1024,
+	TX_FRAG_REFS = TX_FRAG_SIZE / TX_TAIL + 1,
 };
 
 /* What the rest of a run needs to know about the socket. */
 struct tx_run {
 	struct socket *sock;
-	unsigned int pad;	/* bytes before a batched frame's data; 0: do not batch */
+	unsigned int pad;	/* bytes before a batched frame's data */
+	unsigned int batch_min;	/* bytes of the chains that can be batched */
+	unsigned int batch_max;	/* 0: none */
 	unsigned int frames;
 	unsigned int bytes;
 	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
+
+/* ---- the memory of small frames ---- */
+
+static void frag_release(struct vhc_tx *tx)
+{
+	if (tx->frag)
+		__page_frag_cache_drain(virt_to_page(tx->frag), tx->frag_refs);
+	tx->frag = NULL;
+	tx->frag_size = 0;
+}
+
+static int frag_alloc(struct vhc_tx *tx)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_COMP | __GFP_NOMEMALLOC;
+	unsigned int order = get_order(TX_FRAG_SIZE);
+	struct page *page;
+
+	page = alloc_pages(gfp | __GFP_NORETRY, order);
+	if (unlikely(!page)) {
+		order = 0;
+		page = alloc_pages(gfp, order);
+	}
+	if (unlikely(!page))
+		return -ENOMEM;
+	page_ref_add(page, TX_FRAG_REFS - 1);
+	tx->frag = page_address(page);
+	tx->frag_size = PAGE_SIZE << order;
+	tx->frag_refs = TX_FRAG_REFS;
+	tx->frag_used = 0;
+	return 0;
+}
+
+/*
+ * Begin again at the start of the page if nobody has any of the frames that were in it. It is in
+ * the cache then, and a new one would have to be cleared (init_on_alloc).
+ */
+static void frag_reuse(struct vhc_tx *tx)
+{
+	struct page *page;
+
+	if (!tx->frag_used)
+		return;
+	page = virt_to_page(tx->frag);
+	if (page_ref_count(page) != tx->frag_refs)
+		return;
+	page_ref_add(page, TX_FRAG_REFS - tx->frag_refs);
+	tx->frag_refs = TX_FRAG_REFS;
+	tx->frag_used = 0;
+}
+
+/* ---- frames on their way ---- */
 
 /* Send the batched frames, then hand their chains back. */
 static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
@@ -54,70 +113,20 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 		}
 		tx->num = 0;
 		tx->bytes = 0;
+		frag_reuse(tx);
 	}
 	vhc_queue_publish(queue);
 }
 
-/*
- * Copy a chain from its byte @skip on.
- *
- * Not by copy_from_user(), whose check of the destination costs more than a small frame's
- * copy: the caller made room for all of the chain.
- */
-static int chain_copy(void *to, const struct iovec *iov, unsigned int num, size_t skip)
+/* Copy a whole chain. */
+static int chain_copy(void *to, const struct iovec *iov, unsigned int num)
 {
 	for (; num; num--, iov++) {
-		size_t len = iov->iov_len;
-
-		if (skip >= len) {
-			skip -= len;
-			continue;
-		}
-		len -= skip;
-		if (_copy_from_user(to, iov->iov_base + skip, len))
+		if (vhc_copy_in(to, iov->iov_base, iov->iov_len))
 			return -EFAULT;
-		to += len;
-		skip = 0;
+		to += iov->iov_len;
 	}
 	return 0;
-}
-
-/* Read @len bytes of a header which the driver may have cut anywhere. */
-static noinline int header_copy_pieces(void *hdr, const struct iovec *iov, unsigned int len)
-{
-	unsigned int done, part;
-
-	for (done = 0; done < len; done += part, iov++) {
-		part = min_t(size_t, iov->iov_len, len - done);
-		if (_copy_from_user(hdr + done, iov->iov_base, part))
-			return -EFAULT;
-	}
-	return 0;
-}
-
-/* Read the header, or what tun looks at of the usual ones. */
-static int header_copy(struct virtio_net_hdr *hdr, const struct iovec *iov, unsigned int len)
-{
-	struct virtio_net_hdr __user *from = iov->iov_base;
-
-	if (unlikely(len == VHC_TUNNEL_HEADER))
-		return header_copy_pieces(hdr, iov, len);
-	if (unlikely(iov->iov_len < sizeof(*hdr)))
-		return header_copy_pieces(hdr, iov, sizeof(*hdr));
-
-	if (!user_read_access_begin(from, sizeof(*hdr)))
-		return -EFAULT;
-	unsafe_get_user(hdr->flags, &from->flags, fault);
-	unsafe_get_user(hdr->gso_type, &from->gso_type, fault);
-	unsafe_get_user(hdr->hdr_len, &from->hdr_len, fault);
-	unsafe_get_user(hdr->gso_size, &from->gso_size, fault);
-	unsafe_get_user(hdr->csum_start, &from->csum_start, fault);
-	unsafe_get_user(hdr->csum_offset, &from->csum_offset, fault);
-	user_read_access_end();
-	return 0;
-fault:
-	user_read_access_end();
-	return -EFAULT;
 }
 
 /* Does the header ask for a checksum at a place inside of the frame? */
@@ -130,50 +139,58 @@ static bool csum_fits(const struct virtio_net_hdr *hdr, bool le, unsigned int le
 }
 
 /*
- * Copy a frame to memory of its own and put it behind the batch.
+ * Put the header where tun looks for it. tun may read more of it than the driver has, so the
+ * rest is zero.
+ */
+static void header_place(const struct vhc_queue *queue, struct virtio_net_hdr *hdr,
+			 const void *from)
+{
+	memset(hdr, 0, VHC_XDP_HEADER_MAX);
+	if (unlikely(queue->sock_hdr_len == VHC_TUNNEL_HEADER))
+		memcpy(hdr, from, VHC_TUNNEL_HEADER);
+	else if (likely(queue->sock_hdr_len))
+		memcpy(hdr, from, sizeof(*hdr));
+}
+
+/*
+ * Copy a small frame with its header to memory of its own and put it behind the batch.
  *
- * tun may read more of a header than the driver has, so the rest is zero.
- *
- * Returns 0, -ENOSPC if the frame is too large for a batch, -ENOMEM, -EFAULT, or -EINVAL
- * for a header that makes no sense.
+ * Returns 0, -ENOMEM, -EFAULT, or -EBADMSG for a header that makes no sense.
  */
 static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
 {
 	unsigned int len = chain->out_len - queue->hdr_len;
-	unsigned int size = SKB_DATA_ALIGN(run->pad + len) +
-			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	unsigned int size = SKB_DATA_ALIGN(run->pad + len) + TX_TAIL;
 	struct vhc_tx *tx = &queue->tx;
-	struct xdp_buff *xdp = &tx->xdp[tx->num];
 	struct virtio_net_hdr *hdr;
-	void *buf;
-	int err;
+	struct xdp_buff *xdp;
+	void *buf, *from;
 
-	if (size > PAGE_SIZE)
-		return -ENOSPC;
-	buf = page_frag_alloc(&tx->frags, size, GFP_KERNEL);
-	if (unlikely(!buf))
-		return -ENOMEM;
-
+	if (unlikely(tx->frag_used + size > tx->frag_size)) {
+		/* What was sent may be gone already, and leave its memory to the next ones. */
+		if (tx->num)
+			tx_flush(queue, run);
+		if (tx->frag_used)
+			frag_release(tx);
+		if (!tx->frag && frag_alloc(tx))
+			return -ENOMEM;
+	}
+	buf = tx->frag + tx->frag_used;
+	from = buf + run->pad - queue->hdr_len;
+	if (unlikely(chain_copy(from, queue->vq.iov, chain->out_num)))
+		return -EFAULT;
 	hdr = vhc_xdp_header(buf, size);
-	memset(hdr, 0, VHC_XDP_HEADER_MAX);
-	err = queue->sock_hdr_len ? header_copy(hdr, queue->vq.iov, queue->hdr_len) : 0;
-	if (likely(!err))
-		err = chain_copy(buf + run->pad, queue->vq.iov, chain->out_num, queue->hdr_len);
-	if (unlikely(err))
-		goto err_free;
-	err = -EINVAL;
+	header_place(queue, hdr, from);
 	if (unlikely(!csum_fits(hdr, vhc_ring_le(&queue->ring), len)))
-		goto err_free;
+		return -EBADMSG;
 
+	tx->frag_used += size;
+	tx->frag_refs--;
+	xdp = &tx->xdp[tx->num++];
 	xdp_init_buff(xdp, size, NULL);
 	xdp_prepare_buff(xdp, buf, run->pad, len, true);
-	tx->num++;
 	tx->bytes += len;
 	return 0;
-
-err_free:
-	page_frag_free(buf);
-	return err;
 }
 
 static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
@@ -206,12 +223,22 @@ static unsigned int tx_check(struct vhc_queue *queue, const struct vhc_chain *ch
 	return 0;
 }
 
+/* Can it be sent in a batch? All that tx_check() wants follows from that. */
+static bool tx_is_small(const struct tx_run *run, const struct vhc_chain *chain)
+{
+	return !chain->in_num && chain->out_len >= run->batch_min &&
+	       chain->out_len <= run->batch_max;
+}
+
 /* A frame was not sent: its chain goes back, and somebody's counter goes up. */
 static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, int err)
 {
 	switch (err) {
 	case -EFAULT:
 		vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_FAULT);
+		break;
+	case -EBADMSG:
+		vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_HEADER);
 		break;
 	case -ENOMEM:
 	case -ENOBUFS:
@@ -248,43 +275,32 @@ static bool tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
  */
 static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
 {
-	unsigned int bad = tx_check(queue, chain);
 	int err;
 
-	if (unlikely(bad)) {
-		vhc_queue_give_back(queue, chain, bad - 1);
-		return 0;
-	}
-	if (run->pad && chain->out_len >= queue->hdr_len + ETH_HLEN) {
+	if (likely(tx_is_small(run, chain))) {
 		err = tx_batch(queue, run, chain);
-		if (likely(!err)) {
-			vhc_ring_fill(&queue->ring, chain->head, 0);
-			return 0;
-		}
-		if (err == -EINVAL) {
-			vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_HEADER);
-			return 0;
-		}
-		if (err == -ENOSPC) {
-			/* Frames must not overtake each other. */
-			if (queue->tx.num)
-				tx_flush(queue, run);
-			err = tx_send(queue, run, chain);
-		}
 	} else {
+		unsigned int bad = tx_check(queue, chain);
+
+		if (unlikely(bad)) {
+			vhc_queue_give_back(queue, chain, bad - 1);
+			return 0;
+		}
+		/* Frames must not overtake each other. */
 		if (queue->tx.num)
 			tx_flush(queue, run);
 		err = tx_send(queue, run, chain);
+	}
+	if (likely(!err)) {
+		vhc_ring_fill(&queue->ring, chain->head, 0);
+		return 0;
 	}
 	if (unlikely(err == -EAGAIN)) {
 		if (tx_wait_for_socket(queue, run->sock))
 			return err;
 		err = -ENOBUFS;
 	}
-	if (unlikely(err))
-		tx_failed(queue, chain, err);
-	else
-		vhc_ring_fill(&queue->ring, chain->head, 0);
+	tx_failed(queue, chain, err);
 	return 0;
 }
 
@@ -293,16 +309,45 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
  * not accounted to the socket's send buffer, so they are for unlimited ones, and tun takes
  * what is in them for Ethernet.
  */
-static unsigned int tx_pad(const struct vhc_queue *queue, struct socket *sock)
+static void tx_plan(const struct vhc_queue *queue, struct tx_run *run)
 {
 	unsigned int pad = NET_SKB_PAD + NET_IP_ALIGN;
 
-	BUILD_BUG_ON(sizeof(int) + VHC_XDP_HEADER_MAX > NET_SKB_PAD);
-	if (!queue->tx.batches || sock->sk->sk_sndbuf != INT_MAX)
-		return 0;
-	if (sock_flag(sock->sk, SOCK_XDP))
+	/* The header before the data, as it was copied, and where tun looks for it. */
+	BUILD_BUG_ON(sizeof(int) + 2 * VHC_XDP_HEADER_MAX > NET_SKB_PAD);
+	if (!queue->tx.batches || run->sock->sk->sk_sndbuf != INT_MAX)
+		return;
+	if (sock_flag(run->sock->sk, SOCK_XDP))
 		pad += XDP_PACKET_HEADROOM;
-	return SKB_DATA_ALIGN(pad);
+	run->pad = SKB_DATA_ALIGN(pad);
+	run->batch_min = queue->hdr_len + ETH_HLEN;
+	run->batch_max = queue->hdr_len + PAGE_SIZE - TX_TAIL - run->pad;
+}
+
+/*
+ * There is no chain, or there is something wrong with it or with the ring.
+ * Returns true to go on.
+ */
+static noinline bool tx_no_chain(struct vhc_queue *queue, struct tx_run *run,
+				 const struct vhc_chain *chain, int ret)
+{
+	switch (ret) {
+	case 0:
+		tx_flush(queue, run);
+		return vhc_queue_may_poll(queue, &run->poll_end) ||
+		       vhc_queue_wait_for_driver(queue);
+	case -EAGAIN:
+		vhc_queue_wait_for_memory(queue);
+		return false;
+	case -EBADMSG:
+		run->frames++;
+		vhc_queue_give_back(queue, chain, chain->bad);
+		return true;
+	default:
+		run->frames++;
+		vhc_queue_bad_ring(queue, ret);
+		return vhc_ring_enable_notify(&queue->ring) > 0;
+	}
 }
 
 static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
@@ -316,31 +361,14 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 			tx_flush(queue, run);
 
 		ret = vhc_ring_take(ring, &chain, queue->vq.iov, UIO_MAXIOV);
-		if (!ret) {
-			tx_flush(queue, run);
-			if (vhc_queue_may_poll(queue, &run->poll_end) ||
-			    vhc_queue_wait_for_driver(queue))
-				continue;
-			return;
-		}
-		run->poll_end = 0;
-		if (unlikely(ret == -EAGAIN)) {
-			vhc_queue_wait_for_memory(queue);
-			return;
-		}
-		if (unlikely(ret == -EBADMSG)) {
-			run->frames++;
-			vhc_queue_give_back(queue, &chain, chain.bad);
+		if (unlikely(ret != 1)) {
+			if (!tx_no_chain(queue, run, &chain, ret))
+				return;
 			continue;
 		}
 		run->frames++;
-		if (unlikely(ret < 0)) {
-			vhc_queue_bad_ring(queue, ret);
-			if (vhc_ring_enable_notify(ring) > 0)
-				continue;
-			return;
-		}
 		run->bytes += chain.out_len;
+		run->poll_end = 0;
 		if (unlikely(tx_chain(queue, run, &chain))) {
 			vhc_ring_rewind(ring, 1);
 			return;
@@ -356,7 +384,7 @@ static void tx_run(struct vhc_queue *queue)
 	run.sock = vhc_queue_begin(queue);
 	if (!run.sock)
 		return;
-	run.pad = tx_pad(queue, run.sock);
+	tx_plan(queue, &run);
 	/* It is on the queue where RX waits: each frame to the guest would look at it. */
 	vhost_poll_stop(&queue->sock_poll);
 	vhc_ring_disable_notify(&queue->ring);
@@ -398,5 +426,5 @@ void vhc_tx_ready(struct vhost_work *work)
  */
 void vhc_tx_free(struct vhc_queue *queue)
 {
-	vhc_frag_cache_drain(&queue->tx.frags);
+	frag_release(&queue->tx);
 }

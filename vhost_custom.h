@@ -10,8 +10,8 @@
  * Layers: calls go down only.
  *	vhost_custom.c
  *	tx.c rx.c
- *	queue.c skb.c sock.c
- *	ring.c, ring_split.c, mem.c, log.c
+ *	queue.c log.c skb.c sock.c
+ *	ring.c, ring_split.c, mem.c
  *	stats.c, compat/
  */
 #ifndef VHOST_CUSTOM_H
@@ -81,7 +81,10 @@ struct vhc_rx {
 
 /**
  * struct vhc_tx - what only the TX queue has
- * @frags: where the memory of small frames comes from.
+ * @frag: a page, or several, for the memory of small frames, or NULL.
+ * @frag_size: its bytes.
+ * @frag_used: those that frames have.
+ * @frag_refs: references to it that no frame has yet.
  * @num: frames in @xdp that were not sent yet; 0 between runs.
  * @bytes: their bytes.
  * @batches: the socket takes frames in batches; set with the socket.
@@ -89,7 +92,10 @@ struct vhc_rx {
  */
 struct vhc_tx {
 	bool batches;
-	struct page_frag_cache frags;
+	void *frag;
+	unsigned int frag_size;
+	unsigned int frag_used;
+	unsigned int frag_refs;
 	unsigned int num;
 	unsigned int bytes;
 	struct xdp_buff xdp[VHC_BATCH];

@@ -73,18 +73,6 @@ static inline void vhc_clear_iotlb(struct vhost_dev *dev)
 void vhc_clear_iotlb(struct vhost_dev *dev);
 #endif
 
-static inline void vhc_frag_cache_drain(struct page_frag_cache *cache)
-{
-#ifdef VHC_PAGE_FRAG_CACHE_DRAIN
-	page_frag_cache_drain(cache);
-#else
-	if (!cache->va)
-		return;
-	__page_frag_cache_drain(virt_to_head_page(cache->va), cache->pagecnt_bias);
-	cache->va = NULL;
-#endif
-}
-
 /*
  * Offloads of UDP tunnels, as features 64 and up, and the length of the header that both of
  * them need (virtio 1.4, 5.1.6).

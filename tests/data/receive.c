@@ -248,10 +248,10 @@ static void a_file_may_get_another_device(const struct variant *variant)
 	vhc_tap_attach(&rig.port.tap, VHC_FRAME_PROTOCOL);
 	/* It does not wait for a file without a device. */
 	vhc_queue_kick(&rig.port.queue[VHC_RX]);
-	/* Frames of the device that is gone were dropped, or came first. */
+	/* README: "frames that were taken from a tap when it is deleted" */
 	for (arrived = 0; vhc_driver_take_used(rig_driver(&rig, VHC_RX), &used) == 1; arrived++)
 		assert_int_equal(used.len, len + 300);
-	assert_in_range(arrived, 0, 20);
+	assert_in_range(arrived, 0, variant->custom ? 20 : 0);
 	for (i = arrived; i < 20; i++) {
 		rig_send_rx(&rig, i, 300);
 		rig_expect_rx(&rig, i);
@@ -262,7 +262,10 @@ static void a_file_may_get_another_device(const struct variant *variant)
 	rig_close(&rig);
 }
 
-/* The VMM got it wrong: some frames may arrive yet, and no damaged one. */
+/*
+ * The VMM got it wrong: some frames may arrive yet, and no damaged one.
+ * README: "a tap whose header gets another length while frames come (TUNSETVNETHDRSZ)"
+ */
 static void a_header_of_another_length_drops_frames(const struct variant *variant)
 {
 	unsigned int i, arrived;
@@ -284,7 +287,7 @@ static void a_header_of_another_length_drops_frames(const struct variant *varian
 	rig_settle();
 	for (arrived = 0; vhc_driver_take_used(rig_driver(&rig, VHC_RX), &used) == 1; arrived++)
 		assert_int_equal(used.len, rig.port.header_len + 300);
-	assert_in_range(arrived, 0, 64);
+	assert_in_range(arrived, 0, variant->custom ? 63 : 0);
 	len = rig.port.header_len;
 	assert_int_equal(ioctl(rig.port.tap.fd, TUNSETVNETHDRSZ, &len), 0);
 	for (i = 0; i < FRAMES - arrived; i++) {

@@ -27,6 +27,7 @@ help:
 	@echo '  make lint             compilers, sparse, checkpatch and the like'
 	@echo '  make unit             the ring engine in user space; no root, seconds'
 	@echo '  make bench [HOSTS=..] what a frame costs, beside vhost_net; a table, JSON, a picture'
+	@echo '  make bench-guest [HOST=..] iperf3 in a guest, with and without vhost'
 	@echo '  make soak [HOST=..]   10 million frames, 80 live migrations (half an hour)'
 	@echo '  make compile_commands.json    of the module, for clangd'
 	@echo '  make clean'
@@ -89,6 +90,11 @@ bench:
 	@tests/vm/deps gnuplot-nox
 	@tests/bench $(HOSTS)
 
+bench-guest: deps
+	@tests/vm/build $(HOST) > /dev/null
+	@tests/vm/run $(HOST) -- 'modprobe -a vhost_net tap && insmod ./vhost-custom.ko && \
+		tests/guest/guest-bench.py'
+
 soak: deps
 	@tests/run -k $(HOST) soak
 
@@ -103,4 +109,4 @@ clean:
 	$(MAKE) -C tests clean
 
 .PHONY: all help modules tools tests all-tests install load unload deps check lint unit demo \
-	bench soak shell clean
+	bench bench-guest soak shell clean

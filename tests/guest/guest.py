@@ -98,7 +98,8 @@ def read(path):
 class Guest:
     """A guest with one NIC.
 
-    @device: the vhost device's path; it is opened once for each queue pair.
+    @device: the vhost device's path; it is opened once for each queue pair. None: QEMU does
+             without (vhost=off).
     @number: of its tap, its MAC address and its IPv4 address 10.99.NUMBER.2/24, or
              10.99.0.NUMBER+1 on a bridge.
     @bridge: what to put the tap into, or None.
@@ -122,7 +123,7 @@ class Guest:
         self.address, self.host = f'10.99.{number}.2', f'10.99.{number}.1'
         if bridge:
             self.address, self.host = f'10.99.0.{number + 1}', '10.99.0.1'
-        name = f'{next(SERIAL):03}-{os.path.basename(device)}-{self.link.name}'
+        name = f'{next(SERIAL):03}-{os.path.basename(device or "qemu")}-{self.link.name}'
         self.dir, self.keep = RUN / name, RESULTS / name
         self.process, self.fds, self.qmp, self.serial = None, [], None, None
         self.resets_due, self.booted = 0, False
@@ -134,7 +135,8 @@ class Guest:
         self.dir.mkdir(parents=True)
         self.link.add(self.mac)
         self.serial, self.qmp = Wire(self.dir / 'serial'), Qmp(self.dir / 'qmp')
-        self.fds = [os.open(self.device, os.O_RDWR) for _ in range(self.queues)]
+        self.fds = [os.open(self.device, os.O_RDWR)
+                    for _ in range(self.queues if self.device else 0)]
         try:
             with open(self.dir / 'qemu', 'wb') as log:
                 self.process = subprocess.Popen(
@@ -150,8 +152,8 @@ class Guest:
 
     def command(self):
         fds = ':'.join(map(str, self.fds))
-        netdev = ['tap', 'id=n0', self.link.netdev(), 'vhost=on',
-                  f'vhostfds={fds}' if self.queues > 1 else f'vhostfd={fds}', self.netdev]
+        vhost = f'vhost=on,vhostfds={fds}' if self.queues > 1 else f'vhost=on,vhostfd={fds}'
+        netdev = ['tap', 'id=n0', self.link.netdev(), vhost if fds else 'vhost=off', self.netdev]
         command = ['setpriv', '--pdeathsig', 'KILL',
                    'qemu-system-x86_64', '-nodefaults', '-display', 'none', '-accel', 'kvm',
                    '-cpu', cpu_model(), '-m', '256M', '-smp', str(self.queues),

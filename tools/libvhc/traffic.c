@@ -556,7 +556,7 @@ static bool rx_take(struct flow *flow)
 {
 	struct vhc_traffic *traffic = flow->traffic;
 	size_t header_len = traffic->port->header_len;
-	static char whole[FRAME_ROOM];
+	static _Thread_local char whole[FRAME_ROOM];
 	struct virtio_net_hdr header;
 	struct vhc_used used;
 	bool any = false;

@@ -92,33 +92,9 @@ static struct vhc_window *window_miss(struct vhc_ring *ring, u64 addr, bool writ
 	return window;
 }
 
-/* The window with all of a stretch, which must not wrap, if it is known. */
-static inline const struct vhc_window *window_known(const struct vhc_ring *ring, u64 first,
-						    u64 last)
-{
-	const struct vhc_window *window = ring->window;
-
-	while (first < window->start || last > window->last)
-		if (++window == ring->window + VHC_WINDOWS)
-			return NULL;
-	return window;
-}
-
 static const struct vhc_window *window_find(struct vhc_ring *ring, u64 addr, bool write)
 {
-	return window_known(ring, addr, addr) ?: window_miss(ring, addr, write);
-}
-
-static inline bool window_allows(const struct vhc_window *window, bool write)
-{
-	return write ? window->writable : window->readable;
-}
-
-static inline void segment_set(struct iovec *iov, const struct vhc_window *window, u64 addr,
-			       u64 len)
-{
-	iov->iov_base = (void __user *)(unsigned long)(addr + window->offset);
-	iov->iov_len = len;
+	return vhc_window_known(ring, addr, addr) ?: window_miss(ring, addr, write);
 }
 
 /*
@@ -140,13 +116,13 @@ static noinline int segments_append(struct vhc_ring *ring, struct iovec *iov, un
 		const struct vhc_window *window = window_find(ring, addr, write);
 		u64 part;
 
-		if (!window || !window_allows(window, write))
+		if (!window || !vhc_window_allows(window, write))
 			return -1 - VHOST_CUSTOM_BAD_ADDRESS;
 		if (num == max)
 			return -1 - VHOST_CUSTOM_BAD_LENGTH;
 
 		part = min(last, window->last) - addr;	/* less 1: cannot wrap */
-		segment_set(&iov[num++], window, addr, part + 1);
+		vhc_segment_set(&iov[num++], window, addr, part + 1);
 		if (addr + part == last)
 			return num;
 		addr += part + 1;
@@ -179,10 +155,10 @@ static __always_inline unsigned int chain_append(struct vhc_ring *ring,
 	if (!write && unlikely(chain->in_num))
 		return VHOST_CUSTOM_BAD_ORDER + 1;
 	if (likely(len) && likely(last >= addr))
-		window = window_known(ring, addr, last);
-	if (likely(window) && likely(window_allows(window, write)) &&
+		window = vhc_window_known(ring, addr, last);
+	if (likely(window) && likely(vhc_window_allows(window, write)) &&
 	    likely(chain->iov != chain->end)) {
-		segment_set(chain->iov, window, addr, len);
+		vhc_segment_set(chain->iov, window, addr, len);
 	} else {
 		num = segments_append(ring, chain->iov, chain->end - chain->iov, addr, len, write);
 		if (num < 0)
@@ -287,9 +263,17 @@ static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched 
 	return bad;
 }
 
-/* Take whatever is next; see vhc_ring_take(). */
-static noinline int take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
-			     unsigned int iov_max)
+/**
+ * vhc_ring_take_any() - take the next available chain, whatever it looks like
+ * @ring: see vhc_ring_take(), its only caller, as for the rest.
+ * @chain: see there.
+ * @iov: see there.
+ * @iov_max: see there.
+ *
+ * Return: see there.
+ */
+int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
+		      unsigned int iov_max)
 {
 	const struct vhc_fetched *fetched;
 	unsigned int bad;
@@ -314,73 +298,6 @@ static noinline int take_any(struct vhc_ring *ring, struct vhc_chain *chain, str
 	}
 	chain->bad = bad - 1;
 	return -EBADMSG;
-}
-
-/*
- * Most chains: one buffer, inside of a window that is known. Returns false, and has taken
- * nothing, if the next one is not like that.
- */
-static inline bool take_plain(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
-			      unsigned int iov_max)
-{
-	const struct vhc_fetched *fetched;
-	const struct vhc_window *window;
-	const struct vhc_desc *desc;
-	u64 last;
-
-	if (ring->fetched_pos == ring->fetched_num)
-		return false;
-	fetched = &ring->fetched[ring->fetched_pos];
-	if (fetched->count != 1 || fetched->bad)
-		return false;
-	desc = &ring->snapshot[fetched->first];
-	last = desc->addr + desc->len - 1;
-	if (unlikely(!desc->len) || unlikely(last < desc->addr) || unlikely(!iov_max))
-		return false;
-	window = window_known(ring, desc->addr, last);
-	if (unlikely(!window))
-		return false;
-
-	if (desc->flags == VRING_DESC_F_WRITE && window->writable) {
-		chain->out_num = 0;
-		chain->out_len = 0;
-		chain->in_num = 1;
-		chain->in_len = desc->len;
-	} else if (!desc->flags && window->readable) {
-		chain->out_num = 1;
-		chain->out_len = desc->len;
-		chain->in_num = 0;
-		chain->in_len = 0;
-	} else {
-		return false;
-	}
-	chain->head = fetched->head;
-	segment_set(iov, window, desc->addr, desc->len);
-	ring->fetched_pos++;
-	ring->next_avail++;
-	return true;
-}
-
-/**
- * vhc_ring_take() - take the next available chain
- * @ring: the ring.
- * @chain: filled when the return value is 1 or -EBADMSG.
- * @iov: where the chain's segments go; readable ones first.
- * @iov_max: segments that fit there.
- *
- * A chain that was taken must be filled, or rewound, before the run ends.
- *
- * Return: 1 for a chain; 0 when none is available; -EBADMSG for one that cannot be used
- * (taken all the same: give it back with length 0 unless its head is bad); -EAGAIN for one
- * whose memory is not translated yet (not taken: the ring runs again when it is); -EFAULT or
- * -EINVAL when the ring itself cannot be read or makes no sense.
- */
-int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
-		  struct iovec *iov, unsigned int iov_max)
-{
-	if (likely(take_plain(ring, chain, iov, iov_max)))
-		return 1;
-	return take_any(ring, chain, iov, iov_max);
 }
 
 /**

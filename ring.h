@@ -181,8 +181,8 @@ void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx);
 void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
 		       struct vring_avail __user *avail, struct vring_used __user *used, u32 num);
 void vhc_ring_begin(struct vhc_ring *ring);
-int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
-		  struct iovec *iov, unsigned int iov_max);
+int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
+		      unsigned int iov_max);
 void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains);
 void vhc_ring_unfill(struct vhc_ring *ring, unsigned int count);
 
@@ -200,6 +200,97 @@ int vhc_split_disable_notify(struct vhc_ring *ring);
 static inline bool vhc_ring_le(const struct vhc_ring *ring)
 {
 	return virtio_legacy_is_little_endian() || ring->little_endian;
+}
+
+/* The window with all of a stretch, which must not wrap, if it is known. */
+static inline const struct vhc_window *
+vhc_window_known(const struct vhc_ring *ring, u64 first, u64 last)
+{
+	const struct vhc_window *window = ring->window;
+
+	while (first < window->start || last > window->last)
+		if (++window == ring->window + VHC_WINDOWS)
+			return NULL;
+	return window;
+}
+
+static inline bool vhc_window_allows(const struct vhc_window *window, bool write)
+{
+	return write ? window->writable : window->readable;
+}
+
+static inline void vhc_segment_set(struct iovec *iov, const struct vhc_window *window, u64 addr,
+				   u64 len)
+{
+	iov->iov_base = (void __user *)(unsigned long)(addr + window->offset);
+	iov->iov_len = len;
+}
+
+/*
+ * Most chains: one buffer, inside of a window that is known. Returns false, and has taken
+ * nothing, if the next one is not like that.
+ */
+static inline bool vhc_ring_take_plain(struct vhc_ring *ring, struct vhc_chain *chain,
+				       struct iovec *iov, unsigned int iov_max)
+{
+	const struct vhc_fetched *fetched;
+	const struct vhc_window *window;
+	const struct vhc_desc *desc;
+	u64 last;
+
+	if (ring->fetched_pos == ring->fetched_num)
+		return false;
+	fetched = &ring->fetched[ring->fetched_pos];
+	if (fetched->count != 1 || fetched->bad)
+		return false;
+	desc = &ring->snapshot[fetched->first];
+	last = desc->addr + desc->len - 1;
+	if (unlikely(!desc->len) || unlikely(last < desc->addr) || unlikely(!iov_max))
+		return false;
+	window = vhc_window_known(ring, desc->addr, last);
+	if (unlikely(!window))
+		return false;
+
+	if (desc->flags == VRING_DESC_F_WRITE && window->writable) {
+		chain->out_num = 0;
+		chain->out_len = 0;
+		chain->in_num = 1;
+		chain->in_len = desc->len;
+	} else if (!desc->flags && window->readable) {
+		chain->out_num = 1;
+		chain->out_len = desc->len;
+		chain->in_num = 0;
+		chain->in_len = 0;
+	} else {
+		return false;
+	}
+	chain->head = fetched->head;
+	vhc_segment_set(iov, window, desc->addr, desc->len);
+	ring->fetched_pos++;
+	ring->next_avail++;
+	return true;
+}
+
+/**
+ * vhc_ring_take() - take the next available chain
+ * @ring: the ring.
+ * @chain: filled when the return value is 1 or -EBADMSG.
+ * @iov: where the chain's segments go; readable ones first.
+ * @iov_max: segments that fit there.
+ *
+ * A chain that was taken must be filled, or rewound, before the run ends.
+ *
+ * Return: 1 for a chain; 0 when none is available; -EBADMSG for one that cannot be used
+ * (taken all the same: give it back with length 0 unless its head is bad); -EAGAIN for one
+ * whose memory is not translated yet (not taken: the ring runs again when it is); -EFAULT or
+ * -EINVAL when the ring itself cannot be read or makes no sense.
+ */
+static inline int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
+				struct iovec *iov, unsigned int iov_max)
+{
+	if (likely(vhc_ring_take_plain(ring, chain, iov, iov_max)))
+		return 1;
+	return vhc_ring_take_any(ring, chain, iov, iov_max);
 }
 
 /**

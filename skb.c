@@ -146,9 +146,10 @@ int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
 	int err;
 
 	if (tun_is_xdp_frame(frame) || skb->dev != rx->tun.dev || skb_vlan_tag_present(skb) ||
-	    skb_has_frag_list(skb) || has_tunnel(skb) || virtio_net_hdr_from_skb(skb, &hdr.hdr, true, true, 0))
+	    skb_has_frag_list(skb) || has_tunnel(skb) ||
+	    virtio_net_hdr_from_skb(skb, &hdr.hdr, true, true, 0))
 		return -EOPNOTSUPP;
-	hdr.num_buffers = cpu_to_le16(chains);
+	hdr.num_buffers = __cpu_to_virtio16(vhc_ring_le(&queue->ring), chains);
 
 	err = frame_put(queue->vq.iov, skb, &hdr, queue->hdr_len);
 	rx->direct--;

@@ -552,11 +552,13 @@ static ssize_t rx_take_frame(struct flow *flow, char *to, const struct vhc_used 
 	return collect_rest(flow, to, used->len, num_buffers);
 }
 
+/* A frame in one piece. Pairs may run in threads of their own. */
+static __thread char whole[FRAME_ROOM];
+
 static bool rx_take(struct flow *flow)
 {
 	struct vhc_traffic *traffic = flow->traffic;
 	size_t header_len = traffic->port->header_len;
-	static _Thread_local char whole[FRAME_ROOM];
 	struct virtio_net_hdr header;
 	struct vhc_used used;
 	bool any = false;

@@ -4,8 +4,9 @@
  * the questions to the VMM when an IOMMU's translation is missing.
  *
  * Called by the ring engine through struct vhc_ring, and by queue.c, on a worker or when a
- * queue stops, under the queue's mutex, which is what keeps the tables as they are. Nothing
- * of them may be remembered beyond that.
+ * queue stops, under the queue's mutex, which is what keeps the tables as they are. An IOMMU's
+ * may not be remembered beyond that; that of the VMM until it sets another one, as it has to
+ * keep the memory where it is so long: see vhc_queue_forget_memory().
  */
 #include <linux/lockdep.h>
 #include <linux/slab.h>

@@ -4,7 +4,7 @@
  * driver, and who wakes whom. The only caller of eventfds.
  *
  * Called by vhost_custom.c (process context) and by tx.c and rx.c (worker); under
- * vq.mutex, except for vhc_queue_init().
+ * vq.mutex, except for vhc_queue_init() and vhc_queue_forget_memory().
  */
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
@@ -69,6 +69,19 @@ err_restore:
 	return err;
 }
 
+/**
+ * vhc_queue_forget_memory() - guest memory may be elsewhere in the host from now on
+ * @queue: the queue. On return no run uses what was there before.
+ *
+ * Context: process.
+ */
+void vhc_queue_forget_memory(struct vhc_queue *queue)
+{
+	mutex_lock(&queue->vq.mutex);
+	vhc_ring_forget_memory(&queue->ring);
+	mutex_unlock(&queue->vq.mutex);
+}
+
 /* Returns false if the ring cannot be used now. */
 static bool find_ring(struct vhc_queue *queue)
 {
@@ -82,6 +95,8 @@ static bool find_ring(struct vhc_queue *queue)
 		vhc_ring_set_addr(&queue->ring, vq->desc, vq->avail, vq->used, vq->num);
 		return true;
 	}
+	/* Translations come and go without a word to this module. */
+	vhc_ring_forget_memory(&queue->ring);
 	err = vhc_mem_find_ring(queue);
 	if (err == -EFAULT)
 		vhc_queue_bad(queue, VHOST_CUSTOM_BAD_RING);
@@ -113,10 +128,7 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
 	ring->log_used = vq->log_used ? vhc_log_used : NULL;
 	queue->log = features & BIT_ULL(VHOST_F_LOG_ALL);
-	if (!find_ring(queue))
-		return NULL;
-	vhc_ring_begin(ring);
-	return vq->private_data;
+	return find_ring(queue) ? vq->private_data : NULL;
 }
 
 /**

@@ -36,6 +36,7 @@ void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx)
 	ring->notify_off = false;
 	ring->done_num = 0;
 	forget_fetched(ring);
+	vhc_ring_forget_memory(ring);
 }
 
 /**
@@ -63,10 +64,13 @@ void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
 }
 
 /**
- * vhc_ring_begin() - begin a run: forget where guest memory was in the last one
- * @ring: the ring; the caller has just set its first group of fields.
+ * vhc_ring_forget_memory() - forget where guest memory is
+ * @ring: the ring.
+ *
+ * For when the VMM may have moved it. Chains that were fetched stay good: where their buffers
+ * are is looked up when they are taken.
  */
-void vhc_ring_begin(struct vhc_ring *ring)
+void vhc_ring_forget_memory(struct vhc_ring *ring)
 {
 	unsigned int i;
 
@@ -283,6 +287,8 @@ int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iov
 
 		if (err <= 0)
 			return err;
+		if (likely(vhc_ring_take_plain(ring, chain, iov, iov_max)))
+			return 1;
 	}
 	fetched = &ring->fetched[ring->fetched_pos++];
 	ring->next_avail++;

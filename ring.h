@@ -46,7 +46,7 @@ enum {
 	VHC_BATCH = 64,		/* chains that are fetched at once */
 	VHC_CHAIN_MAX = 1024,	/* segments of a chain, and descriptors of a fetch */
 	VHC_DONE_MAX = VHC_BATCH + VHC_CHAIN_MAX, /* used entries in hand */
-	VHC_WINDOWS = 4,	/* translations remembered during a run */
+	VHC_WINDOWS = 4,	/* translations that are remembered */
 	VHC_RING_PAGE = 4096,	/* unit in which a ring may be scattered: an IOMMU's page */
 	VHC_RING_MAX = 32768,	/* entries of the largest ring */
 };
@@ -180,7 +180,7 @@ struct vhc_ring {
 void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx);
 void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
 		       struct vring_avail __user *avail, struct vring_used __user *used, u32 num);
-void vhc_ring_begin(struct vhc_ring *ring);
+void vhc_ring_forget_memory(struct vhc_ring *ring);
 int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iovec *iov,
 		      unsigned int iov_max);
 void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains);

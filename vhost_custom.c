@@ -10,9 +10,9 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/virtio_net.h>
+#include <linux/vmalloc.h>
 
 #include "compat/layout.h"
 #include "vhost_custom.h"
@@ -47,7 +47,8 @@ static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 
 static int vhc_open(struct inode *inode, struct file *file)
 {
-	struct vhc_net *net = kvzalloc(sizeof(*net), GFP_KERNEL);
+	/* Page by page: kmalloc() would round up to the next power of two, twice as much. */
+	struct vhc_net *net = vzalloc(sizeof(*net));
 	int i;
 
 	if (!net)
@@ -122,7 +123,7 @@ static int vhc_release(struct inode *inode, struct file *file)
 	mutex_unlock(&net->dev.mutex);
 	vhost_dev_cleanup(&net->dev);
 	vhc_tx_free(&net->queue[VHC_TX]);
-	kvfree(net);
+	vfree(net);
 	return 0;
 }
 
@@ -287,9 +288,13 @@ static long set_backend(struct vhc_net *net, const struct vhost_vring_file *file
 static long core_ioctl(struct vhc_net *net, unsigned int cmd, void __user *argp)
 {
 	long ret = vhost_dev_ioctl(&net->dev, cmd, argp);
+	int i;
 
 	if (ret == -ENOIOCTLCMD)
 		return vhost_vring_ioctl(&net->dev, cmd, argp);
+	if (cmd == VHOST_SET_MEM_TABLE)
+		for (i = 0; i < VHC_QUEUES; i++)
+			vhc_queue_forget_memory(&net->queue[i]);
 	vhost_dev_flush(&net->dev);
 	return ret;
 }

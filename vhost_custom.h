@@ -151,6 +151,7 @@ struct vhc_net {
 /* queue.c: a queue's life; under vq.mutex unless said otherwise */
 void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask);
 int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old);
+void vhc_queue_forget_memory(struct vhc_queue *queue);
 struct socket *vhc_queue_begin(struct vhc_queue *queue);
 void vhc_queue_end(struct vhc_queue *queue);
 void vhc_queue_publish(struct vhc_queue *queue);

@@ -5,12 +5,14 @@
  *
  * Caller: data-test.c. A thread makes the changes; the traffic is the main thread's.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "frame.h"
 #include "parts.h"
@@ -29,6 +31,7 @@ enum { CHANGES_LEAST = 20 };
  * @changes: how many there were.
  * @stop: it was enough.
  * @shadow: for log_for_a_while(), and the direction of the traffic.
+ * @place: for move_memory().
  */
 struct changer {
 	struct rig *rig;
@@ -37,6 +40,7 @@ struct changer {
 	atomic_bool stop;
 	struct shadow *shadow;
 	unsigned int direction;
+	void *place[2];
 };
 
 static void *changer_run(void *arg)
@@ -87,6 +91,51 @@ static void cut_memory(struct changer *changer, unsigned int number)
 	}
 	vhc_set_mem_table(&changer->rig->port.dev, table);
 	free(table);
+}
+
+/* All of it at one of two other places, of which the one that is not used is inaccessible. */
+static void move_memory(struct changer *changer, unsigned int number)
+{
+	const struct vhc_mem *mem = &changer->rig->port.mem;
+	void *here = changer->place[number % 2], *before = changer->place[1 - number % 2];
+	struct vhost_memory *table = vhc_mem_table(mem);
+
+	table->regions[0].userspace_addr = (uintptr_t)here;
+	if (mprotect(here, mem->region_size, PROT_READ | PROT_WRITE))
+		vhc_fail("mprotect: %s", strerror(errno));
+	vhc_set_mem_table(&changer->rig->port.dev, table);
+	if (mprotect(before, mem->region_size, PROT_NONE))
+		vhc_fail("mprotect: %s", strerror(errno));
+	free(table);
+}
+
+/* When VHOST_SET_MEM_TABLE returns, nobody uses what the table before said. */
+static void memory_moves_under_load(const struct variant *variant)
+{
+	struct vhc_traffic_config frames = rig_traffic(400);
+	struct changer changer = { .change = move_memory };
+	struct vhc_traffic *traffic;
+	struct vhc_mem *mem;
+	size_t size;
+	struct rig rig;
+	unsigned int i;
+
+	changer.rig = &rig;
+	rig_open(&rig, variant, NULL);
+	mem = &rig.port.mem;
+	assert_int_equal(mem->regions, 1);
+	size = mem->region_size;
+	for (i = 0; i < ARRAY_SIZE(changer.place); i++) {
+		/* With an old size of 0 it is mapped once more. */
+		changer.place[i] = mremap(mem->host[0], 0, size, MREMAP_MAYMOVE);
+		assert_ptr_not_equal(changer.place[i], MAP_FAILED);
+	}
+	traffic = vhc_traffic_open(&rig.port, &frames);
+	run_with(&changer, traffic);
+	vhc_traffic_close(traffic);
+	rig_close(&rig);
+	for (i = 0; i < ARRAY_SIZE(changer.place); i++)
+		assert_int_equal(munmap(changer.place[i], size), 0);
 }
 
 static void memory_is_cut_anew_under_load(const struct variant *variant)
@@ -378,6 +427,7 @@ static void it_is_set_up_in_any_order(const struct variant *variant)
 const struct claim live_claims[] = {
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     memory_is_cut_anew_under_load),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, memory_moves_under_load),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     logging_goes_on_and_off_under_load),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,

@@ -18,7 +18,7 @@ static void index_jump(unsigned int num, u16 at, u16 by, int expected)
 	for (i = 0; i < 2; i++)		/* it stays bad, and nothing was taken */
 		assert_int_equal(rig_take(rig), expected);
 	assert_int_equal(vhc_ring_enable_notify(&rig->ring), expected);
-	vhc_ring_begin(&rig->ring);
+	vhc_ring_forget_memory(&rig->ring);
 	assert_int_equal(rig_take(rig), expected);
 	assert_int_equal(vhc_ring_enable_notify(&rig->ring), expected);
 
@@ -112,7 +112,7 @@ static void ring_memory_that_cannot_be_read(void **state)
 		guest_fault_at(word[i], 2, false);
 		assert_int_equal(rig_take(rig), -EFAULT);
 		assert_int_equal(rig_take(rig), -EFAULT);
-		vhc_ring_begin(&rig->ring);
+		vhc_ring_forget_memory(&rig->ring);
 		assert_int_equal(rig_take(rig), -EFAULT);
 		assert_int_equal(vhc_ring_enable_notify(&rig->ring), i ? 0 : -EFAULT);
 		assert_int_equal(rig->ring.next_avail, 250);

@@ -74,7 +74,6 @@ static void ring_init(struct fuzz *f, u8 settings, u8 low, u8 high)
 	};
 	guest_share(memory, MEMORY);
 	vhc_ring_start(ring, low | high << 8, low | high << 8);
-	vhc_ring_begin(ring);
 }
 
 static void take(struct fuzz *f, unsigned int iov_max)
@@ -181,7 +180,7 @@ static void step(struct fuzz *f, u8 op, u8 arg)
 		break;
 	case 9:
 		fill(f);
-		vhc_ring_begin(&f->ring);
+		vhc_ring_forget_memory(&f->ring);
 		break;
 	case 10:
 		offer(f, arg);

@@ -173,7 +173,7 @@ static unsigned int run(struct rig *rig, u64 *seed, unsigned int reasons[])
 	unsigned int taken = 0, held = 0, most = 1 + rnd(seed) % 300;
 	u16 head[8];
 
-	vhc_ring_begin(ring);
+	vhc_ring_forget_memory(ring);
 	vhc_ring_disable_notify(ring);
 	while (taken < most) {
 		int ret = take_bounded(rig);

@@ -187,7 +187,7 @@ static void untranslated(struct rig *rig, u64 start, u64 size)
 {
 	rig->map.again_start = start;
 	rig->map.again_size = size;
-	vhc_ring_begin(&rig->ring);
+	vhc_ring_forget_memory(&rig->ring);
 }
 
 static void a_chain_without_translation_is_not_taken(void **state)

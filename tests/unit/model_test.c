@@ -400,7 +400,7 @@ static void do_run(struct model *m)
 	while (m->hands)
 		fill_one(m);
 	vhc_ring_set_addr(ring, ring->desc, ring->avail, ring->used, ring->num);
-	vhc_ring_begin(ring);
+	vhc_ring_forget_memory(ring);
 }
 
 static void step(struct model *m)

@@ -158,7 +158,7 @@ static void fetched_chains_survive_a_run(void **state)
 
 	(void)state;
 	vhc_ring_set_addr(ring, ring->desc, ring->avail, ring->used, ring->num);
-	vhc_ring_begin(ring);
+	vhc_ring_forget_memory(ring);
 	rig_expect_simple(rig, 1);
 	assert_int_equal(rig_take(rig), 0);
 	rig_free(rig);
@@ -170,7 +170,7 @@ static void a_new_start_forgets_what_was_fetched(void **state)
 
 	(void)state;
 	vhc_ring_start(&rig->ring, 1, 0);
-	vhc_ring_begin(&rig->ring);
+	vhc_ring_forget_memory(&rig->ring);
 	expect_fetched_again(rig);
 }
 
@@ -189,7 +189,7 @@ static void a_ring_that_moved_is_fetched_again(void **state)
 		memcpy(avail, ring->avail, sizeof(*avail) + 16 * sizeof(u16));
 		vhc_ring_set_addr(ring, i == 0 ? desc : ring->desc, i == 1 ? avail : ring->avail,
 				  ring->used, i == 2 ? 8 : 16);
-		vhc_ring_begin(ring);
+		vhc_ring_forget_memory(ring);
 		expect_fetched_again(rig);
 	}
 }

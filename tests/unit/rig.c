@@ -70,7 +70,6 @@ struct rig *rig_new(unsigned int num, unsigned int features, u16 start)
 	ring->log_used = NULL;
 	ring->opaque = &rig->map;
 	vhc_ring_start(ring, start, start);
-	vhc_ring_begin(ring);
 	return rig;
 }
 

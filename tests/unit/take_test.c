@@ -366,7 +366,7 @@ static void translations_are_kept_during_a_run_and_no_longer(void **state)
 	one_buffer(rig, GPA_B + PART - 1, 1, 0);
 	assert_int_equal(rig->map.calls, 2);
 
-	vhc_ring_begin(&rig->ring);
+	vhc_ring_forget_memory(&rig->ring);
 	rig->window[1].offset += 0x1000;
 	one_buffer(rig, GPA_B, 1, 0);
 	rig_expect_seg(rig, 0, HVA_B + 0x1000, 1);

@@ -223,7 +223,7 @@ static void *device_side(void *arg)
 	while (received < x->total && !failed(x)) {
 		unsigned int count;
 
-		vhc_ring_begin(ring);
+		vhc_ring_forget_memory(ring);
 		do {
 			vhc_ring_disable_notify(ring);
 			do {

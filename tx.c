@@ -20,7 +20,7 @@ enum {
 	/* What build_skb() wants behind a frame's data. */
 	TX_TAIL = SKB_DATA_ALIGN(sizeof(struct skb_shared_info)),
 	/* Small frames share it: as many as have a reference each. */
-	TX_FRAG_SIZE = 32 * 1024,
+	TX_FRAG_SIZE = PAGE_SIZE > 32 * 1024 ? PAGE_SIZE : 32 * 1024,
 	TX_FRAG_REFS = TX_FRAG_SIZE / TX_TAIL + 1,
 };
 
@@ -29,7 +29,7 @@ struct tx_run {
 	struct socket *sock;
 	unsigned int pad;	/* bytes before a batched frame's data */
 	unsigned int batch_min;	/* bytes of the chains that can be batched */
-	unsigned int batch_max;	/* 0: none */
+	unsigned int batch_max;	/* below batch_min: none */
 	unsigned int frames;
 	unsigned int bytes;
 	u64 poll_end;		/* see vhc_queue_may_poll() */
@@ -51,7 +51,8 @@ static int frag_alloc(struct vhc_tx *tx)
 	unsigned int order = get_order(TX_FRAG_SIZE);
 	struct page *page;
 
-	page = alloc_pages(gfp | __GFP_NORETRY, order);
+	/* Worth some luck, but no wait. */
+	page = alloc_pages((gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NORETRY, order);
 	if (unlikely(!page)) {
 		order = 0;
 		page = alloc_pages(gfp, order);
@@ -68,13 +69,14 @@ static int frag_alloc(struct vhc_tx *tx)
 
 /*
  * Begin again at the start of the page if nobody has any of the frames that were in it. It is in
- * the cache then, and a new one would have to be cleared (init_on_alloc).
+ * the cache then, and a new one would have to be cleared (init_on_alloc). A single page is not worth
+ * to keep: next time there may be more.
  */
 static void frag_reuse(struct vhc_tx *tx)
 {
 	struct page *page;
 
-	if (!tx->frag_used)
+	if (!tx->frag_used || tx->frag_size < TX_FRAG_SIZE)
 		return;
 	page = virt_to_page(tx->frag);
 	if (page_ref_count(page) != tx->frag_refs)
@@ -379,7 +381,7 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 
 static void tx_run(struct vhc_queue *queue)
 {
-	struct tx_run run = {};
+	struct tx_run run = { .batch_min = 1 };
 
 	run.sock = vhc_queue_begin(queue);
 	if (!run.sock)

@@ -151,6 +151,8 @@ static void queue_set_features(struct vhc_net *net, unsigned int index, const u6
 	queue->mergeable = features[0] & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
 	if (index == VHC_RX)
 		queue->rx.direct = 0;
+	/* An IOMMU may have gone. */
+	vhc_ring_forget_memory(&queue->ring);
 	mutex_unlock(&queue->vq.mutex);
 }
 

@@ -9,6 +9,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +144,17 @@ static void good_tx(struct hostile *hostile, uint64_t number)
 	hostile->before = queue->driver.last_used;
 }
 
-/* A good chain, a bad one, a good one. */
-static void tx_chain_is_refused(const struct variant *variant,
-				void (*add)(struct hostile *hostile), unsigned int reason)
+/*
+ * A good chain, a bad one, a good one: of those that are sent in batches, or with a bounded send
+ * buffer one by one.
+ */
+static void tx_chain_is_refused_with(const struct variant *variant, int send_buffer,
+				     void (*add)(struct hostile *hostile), unsigned int reason)
 {
 	struct hostile hostile;
 
 	open_hostile(&hostile, variant, VHC_TX);
+	vhc_tap_set_sndbuf(&hostile.rig.port.tap, send_buffer);
 	good_tx(&hostile, 1);
 	add(&hostile);
 	vhc_queue_publish(&hostile.rig.port.queue[VHC_TX]);
@@ -157,6 +162,13 @@ static void tx_chain_is_refused(const struct variant *variant,
 	expect_given_back_empty(&hostile);
 	good_tx(&hostile, 2);
 	rig_close(&hostile.rig);
+}
+
+static void tx_chain_is_refused(const struct variant *variant,
+				void (*add)(struct hostile *hostile), unsigned int reason)
+{
+	tx_chain_is_refused_with(variant, INT_MAX, add, reason);
+	tx_chain_is_refused_with(variant, 1 << 20, add, reason);
 }
 
 /* ---- TX: the frame ---- */
@@ -209,7 +221,8 @@ static void add_csum_outside(struct hostile *hostile)
 
 static void tx_checksum_outside_of_the_frame(const struct variant *variant)
 {
-	tx_chain_is_refused(variant, add_csum_outside, VHOST_CUSTOM_BAD_HEADER);
+	tx_chain_is_refused_with(variant, INT_MAX, add_csum_outside, VHOST_CUSTOM_BAD_HEADER);
+	tx_chain_is_refused_with(variant, 1 << 20, add_csum_outside, VHOST_CUSTOM_BAD_FRAME);
 }
 
 static void add_unknown_gso(struct hostile *hostile)

@@ -5,6 +5,8 @@
  *
  * Caller: data-test.c. The IOMMU is libvhc's iommu.c.
  */
+#include <string.h>
+
 #include "frame.h"
 #include "parts.h"
 #include "rig.h"
@@ -223,6 +225,54 @@ static void a_buffer_that_may_not_be_written_comes_back_empty(const struct varia
 }
 
 /* Half a page here, the other half there: the ring cannot be read as one piece of memory. */
+static void add_frame_at(struct rig *rig, uint64_t addr, uint64_t number)
+{
+	const struct vhc_seg seg = { .addr = addr, .len = rig->port.header_len + 200 };
+
+	assert_true(vhc_driver_add(rig_driver(rig, VHC_TX), &seg, 1, 0, number) >= 0);
+	vhc_queue_publish(&rig->port.queue[VHC_TX]);
+	rig_expect_tx(rig, number);
+}
+
+static void build_frame_at(struct rig *rig, uint64_t addr, uint64_t number)
+{
+	char *bytes = vhc_mem_host(&rig->port.mem, addr);
+
+	memset(bytes, 0, rig->port.header_len);
+	vhc_frame_build(bytes + rig->port.header_len, 200, VHC_TX, number, false);
+}
+
+/* An address means something else then, and what it meant before is forgotten. */
+static void an_iommu_can_be_taken_away_from_a_running_device(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .ring_size = 16, .mem_size = 1 << 20,
+						.iommu = 2000, .iotlb_v2 = true };
+	const struct vhc_driver *driver;
+	struct vhost_vring_addr addr;
+	struct rig rig;
+	uint64_t buffer;
+
+	rig_open(&rig, variant, &config);
+	driver = rig_driver(&rig, VHC_TX);
+	buffer = vhc_mem_alloc_whole(&rig.port.mem, 4096, 4096);
+	build_frame_at(&rig, buffer, 1);
+	/* Without the IOMMU, @buffer is the address of this one. */
+	build_frame_at(&rig, vhc_iommu_gpa(&rig.port.iommu, buffer), 2);
+	vhc_iommu_start(&rig.port.iommu);
+	rig_start(&rig);
+	add_frame_at(&rig, buffer, 1);
+	vhc_iommu_stop(&rig.port.iommu);
+
+	vhc_set_features(&rig.port.dev, variant->features & ~VHC_F_ACCESS_PLATFORM);
+	vhc_port_addr(&rig.port, VHC_TX, &addr);
+	addr.desc_user_addr = (uintptr_t)driver->desc;
+	addr.avail_user_addr = (uintptr_t)driver->avail;
+	addr.used_user_addr = (uintptr_t)driver->used;
+	vhc_set_vring_addr(&rig.port.dev, &addr);
+	add_frame_at(&rig, buffer, 2);
+	rig_close(&rig);
+}
+
 static void a_ring_in_pieces_of_pages_is_refused(const struct variant *variant)
 {
 	struct vhost_custom_queue_stats stats;
@@ -271,6 +321,8 @@ const struct claim iommu_claims[] = {
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
 	/* README: "a ring behind an IOMMU, with a mapping that ends inside of a page" */
+	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,
+	     an_iommu_can_be_taken_away_from_a_running_device),
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, a_ring_in_pieces_of_pages_is_refused),
 };
 

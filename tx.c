@@ -69,8 +69,8 @@ static int frag_alloc(struct vhc_tx *tx)
 
 /*
  * Begin again at the start of the page if nobody has any of the frames that were in it. It is in
- * the cache then, and a new one would have to be cleared (init_on_alloc). A single page is not worth
- * to keep: next time there may be more.
+ * the cache then, and a new one would have to be cleared (init_on_alloc). One that is smaller than
+ * it should be is not kept: next time there may be more.
  */
 static void frag_reuse(struct vhc_tx *tx)
 {

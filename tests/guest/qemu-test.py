@@ -8,6 +8,7 @@ line choose some.
 """
 import sys
 
+from guest import ETH0_UP
 from link import Macvtap, Tap, ip, tun_has_tunnels
 from migration import migration
 from scenario import CUSTOM, Suite, claims
@@ -197,7 +198,7 @@ def nic_hotplug(run):
     run.claim('nothing moves without it')
     guest.monitor(f'device_add {guest.nic()}')
     guest.check('until [ -e /sys/class/net/eth0 ]; do :; done; '
-                f'ip addr add {guest.address}/24 dev eth0; ip link set eth0 up', HOTPLUG_SECONDS)
+                f'ip addr add {guest.address}/24 dev eth0; {ETH0_UP}', HOTPLUG_SECONDS)
     ping_guest(guest)
     run.claim('another one comes, on the same device')
     both_ways(guest)

@@ -206,7 +206,7 @@ static void a_ring_of_32768_works(const struct variant *variant)
 
 static void one_frame_at_a_time_arrives(const struct variant *variant)
 {
-	struct vhc_traffic_config traffic = rig_traffic(5000);
+	struct vhc_traffic_config traffic = rig_traffic(2000);
 
 	traffic.window = 1;
 	traffic.max = 60;
@@ -241,7 +241,7 @@ static void no_rx_kick_or_signal_is_lost(const struct variant *variant)
 	rig_open(&rig, variant, NULL);
 	addr = vhc_mem_alloc(&rig.port.mem, 4096, 4096);
 	rig_start(&rig);
-	for (i = 0; i < 6000; i++) {
+	for (i = 0; i < 2000; i++) {
 		if (i % 3)
 			rig_send_rx(&rig, i, 60);
 		rig_post_rx(&rig, addr, 2048);
@@ -415,7 +415,7 @@ static void neither_direction_starves(const struct variant *variant)
 	struct vhc_traffic_config traffic = rig_traffic(0);
 	struct rig rig;
 
-	traffic.seconds = 3;
+	traffic.seconds = 1;
 	traffic.max = 60;
 	rig_open(&rig, variant, NULL);
 	rig_run(&rig, &traffic);

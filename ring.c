@@ -152,18 +152,12 @@ static __always_inline unsigned int chain_append(struct vhc_ring *ring,
 						 u16 flags)
 {
 	const bool write = flags & VRING_DESC_F_WRITE;
-	const struct vhc_window *window = NULL;
-	u64 last = addr + len - 1;
 	int num = 1;
 
 	if (!write && unlikely(chain->in_num))
 		return VHOST_CUSTOM_BAD_ORDER + 1;
-	if (likely(len) && likely(last >= addr))
-		window = vhc_window_known(ring, addr, last);
-	if (likely(window) && likely(vhc_window_allows(window, write)) &&
-	    likely(chain->iov != chain->end)) {
-		vhc_segment_set(chain->iov, window, addr, len);
-	} else {
+	if (unlikely(chain->iov == chain->end) ||
+	    unlikely(!vhc_segment_known(ring, chain->iov, addr, len, write))) {
 		num = segments_append(ring, chain->iov, chain->end - chain->iov, addr, len, write);
 		if (num < 0)
 			return -num;
@@ -212,6 +206,44 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 	return 0;
 }
 
+/*
+ * Append the first @count entries of ring->table, if they are a chain in this order, all for one
+ * direction, each in a window that is known: as most drivers write them. Returns false, and has
+ * appended nothing, if one is not like that.
+ */
+static __always_inline bool chain_append_plain(struct vhc_ring *ring, struct chain_builder *chain,
+					       unsigned int count)
+{
+	const struct vring_desc *entry = ring->table;
+	const bool le = vhc_ring_le(ring);
+	const u16 write = __virtio16_to_cpu(le, entry->flags) & VRING_DESC_F_WRITE;
+	struct iovec *iov = chain->iov;
+	unsigned int next;
+	u64 total = 0;
+
+	if ((!write && chain->in_num) || count > chain->end - iov)
+		return false;
+	for (next = 1; next <= count; next++, entry++, iov++) {
+		u32 len = __virtio32_to_cpu(le, entry->len);
+
+		if (__virtio16_to_cpu(le, entry->flags) !=
+		    (next < count ? write | VRING_DESC_F_NEXT : write) ||
+		    (next < count && __virtio16_to_cpu(le, entry->next) != next) ||
+		    !vhc_segment_known(ring, iov, __virtio64_to_cpu(le, entry->addr), len, write))
+			return false;
+		total += len;
+	}
+	chain->iov = iov;
+	if (write) {
+		chain->in_num += count;
+		chain->in_len += total;
+	} else {
+		chain->out_num += count;
+		chain->out_len += total;
+	}
+	return true;
+}
+
 /* Append all buffers of an indirect table (2.7.5.3). */
 static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 						       struct chain_builder *chain,
@@ -224,6 +256,8 @@ static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 	bad = table_copy(ring, desc->addr, desc->len, &count);
 	if (bad)
 		return bad;
+	if (chain_append_plain(ring, chain, count))
+		return 0;
 
 	for (seen = 0; seen < count; seen++) {
 		const struct vring_desc *entry = &ring->table[next];
@@ -244,6 +278,42 @@ static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 			return VHOST_CUSTOM_BAD_LENGTH + 1;
 	}
 	return VHOST_CUSTOM_BAD_LOOP + 1;
+}
+
+/*
+ * The same for descriptors of the ring itself: all for one direction, each in a window that is
+ * known. Returns false if one is not like that; what is in @iov then is not to be used.
+ */
+static __always_inline bool chain_build_plain(struct vhc_ring *ring,
+					      const struct vhc_fetched *fetched,
+					      struct vhc_chain *chain, struct iovec *iov,
+					      unsigned int iov_max)
+{
+	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
+	const struct vhc_desc *end = desc + fetched->count;
+	const u16 write = desc->flags & VRING_DESC_F_WRITE;
+	u64 len = 0;
+
+	if (fetched->bad || fetched->count > iov_max)
+		return false;
+	for (; desc < end; desc++, iov++) {
+		if ((desc->flags & ~VRING_DESC_F_NEXT) != write ||
+		    !vhc_segment_known(ring, iov, desc->addr, desc->len, write))
+			return false;
+		len += desc->len;
+	}
+	if (write) {
+		chain->out_num = 0;
+		chain->out_len = 0;
+		chain->in_num = fetched->count;
+		chain->in_len = len;
+	} else {
+		chain->out_num = fetched->count;
+		chain->out_len = len;
+		chain->in_num = 0;
+		chain->in_len = 0;
+	}
+	return true;
 }
 
 static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched *fetched,
@@ -293,8 +363,10 @@ int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iov
 	fetched = &ring->fetched[ring->fetched_pos++];
 	ring->next_avail++;
 
-	ring->untranslated = false;
 	chain->head = fetched->head;
+	if (chain_build_plain(ring, fetched, chain, iov, iov_max))
+		return 1;
+	ring->untranslated = false;
 	bad = chain_build(ring, fetched, chain, iov, iov_max);
 	if (likely(!bad))
 		return 1;

@@ -226,6 +226,22 @@ static inline void vhc_segment_set(struct iovec *iov, const struct vhc_window *w
 	iov->iov_len = len;
 }
 
+/* Make a segment of a buffer that is not empty and inside of a known window, or return false. */
+static __always_inline bool vhc_segment_known(const struct vhc_ring *ring, struct iovec *iov,
+					      u64 addr, u32 len, bool write)
+{
+	const struct vhc_window *window;
+	u64 last = addr + len - 1;
+
+	if (unlikely(!len) || unlikely(last < addr))
+		return false;
+	window = vhc_window_known(ring, addr, last);
+	if (unlikely(!window) || unlikely(!vhc_window_allows(window, write)))
+		return false;
+	vhc_segment_set(iov, window, addr, len);
+	return true;
+}
+
 /*
  * Most chains: one buffer, inside of a window that is known. Returns false, and has taken
  * nothing, if the next one is not like that.
@@ -234,9 +250,8 @@ static inline bool vhc_ring_take_plain(struct vhc_ring *ring, struct vhc_chain *
 				       struct iovec *iov, unsigned int iov_max)
 {
 	const struct vhc_fetched *fetched;
-	const struct vhc_window *window;
 	const struct vhc_desc *desc;
-	u64 last;
+	bool write;
 
 	if (ring->fetched_pos == ring->fetched_num)
 		return false;
@@ -244,28 +259,23 @@ static inline bool vhc_ring_take_plain(struct vhc_ring *ring, struct vhc_chain *
 	if (fetched->count != 1 || fetched->bad)
 		return false;
 	desc = &ring->snapshot[fetched->first];
-	last = desc->addr + desc->len - 1;
-	if (unlikely(!desc->len) || unlikely(last < desc->addr) || unlikely(!iov_max))
-		return false;
-	window = vhc_window_known(ring, desc->addr, last);
-	if (unlikely(!window))
+	write = desc->flags == VRING_DESC_F_WRITE;
+	if ((desc->flags && !write) || unlikely(!iov_max) ||
+	    unlikely(!vhc_segment_known(ring, iov, desc->addr, desc->len, write)))
 		return false;
 
-	if (desc->flags == VRING_DESC_F_WRITE && window->writable) {
+	chain->head = fetched->head;
+	if (write) {
 		chain->out_num = 0;
 		chain->out_len = 0;
 		chain->in_num = 1;
 		chain->in_len = desc->len;
-	} else if (!desc->flags && window->readable) {
+	} else {
 		chain->out_num = 1;
 		chain->out_len = desc->len;
 		chain->in_num = 0;
 		chain->in_len = 0;
-	} else {
-		return false;
 	}
-	chain->head = fetched->head;
-	vhc_segment_set(iov, window, desc->addr, desc->len);
 	ring->fetched_pos++;
 	ring->next_avail++;
 	return true;

@@ -141,7 +141,8 @@ void vhc_queue_end(struct vhc_queue *queue)
 {
 	struct vhost_virtqueue *vq = &queue->vq;
 
-	vhc_queue_publish(queue);
+	if (queue->ring.done_num)
+		vhc_queue_publish(queue);
 	vq->last_avail_idx = queue->ring.next_avail;
 	vq->avail_idx = queue->ring.next_avail;
 	vq->last_used_idx = queue->ring.used_idx;

@@ -391,7 +391,8 @@ static void tx_run(struct vhc_queue *queue)
 	vhost_poll_stop(&queue->sock_poll);
 	vhc_ring_disable_notify(&queue->ring);
 	tx_chains(queue, &run);
-	tx_flush(queue, &run);
+	if (queue->tx.num)
+		tx_flush(queue, &run);
 	vhc_queue_end(queue);
 }
 

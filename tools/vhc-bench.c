@@ -426,19 +426,23 @@ static struct sample exchange_frames(const struct options *options, const struct
 	return sample;
 }
 
-static double free_bytes(void)
+/* What the kernel took by kmalloc(), as caches and by vmalloc(), which stacks are from. */
+static double kernel_bytes(void)
 {
+	static const char *const kinds[] = { "Slab: %llu kB", "VmallocUsed: %llu kB" };
 	FILE *in = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
+	unsigned long long kib, sum = 0;
 	char line[256];
+	unsigned int i;
 
 	while (in && fgets(line, sizeof(line), in))
-		if (sscanf(line, "MemFree: %llu kB", &kib) == 1)
-			break;
-	if (!in || !kib)
-		vhc_fail("/proc/meminfo does not say how much memory is free");
+		for (i = 0; i < ARRAY_SIZE(kinds); i++)
+			if (sscanf(line, kinds[i], &kib) == 1)
+				sum += kib;
+	if (!in || !sum)
+		vhc_fail("/proc/meminfo does not say how much memory the kernel uses");
 	fclose(in);
-	return kib * 1024.0;
+	return sum * 1024.0;
 }
 
 /* Memory of a file with an owner, whose queues were not started. */
@@ -452,12 +456,12 @@ static struct sample open_files(const struct options *options, const struct row 
 
 	(void)options;
 	(void)row;
-	before = free_bytes();
+	before = kernel_bytes();
 	for (i = 0; i < MEMORY_FILES; i++) {
 		vhc_open(&dev[i], device);
 		vhc_set_owner(&dev[i]);
 	}
-	sample.cost = (before - free_bytes()) / MEMORY_FILES;
+	sample.cost = (kernel_bytes() - before) / MEMORY_FILES;
 	for (i = 0; i < MEMORY_FILES; i++)
 		vhc_close(&dev[i]);
 	return sample;

@@ -409,24 +409,6 @@ static void a_small_send_buffer_only_slows_down(const struct variant *variant)
 	rig_close(&rig);
 }
 
-static void neither_direction_starves(const struct variant *variant)
-{
-	const struct vhc_flow_report *rx, *tx;
-	struct vhc_traffic_config traffic = rig_traffic(0);
-	struct rig rig;
-
-	traffic.seconds = 1;
-	traffic.max = 60;
-	rig_open(&rig, variant, NULL);
-	rig_run(&rig, &traffic);
-	rx = &rig.report.flow[VHC_RX];
-	tx = &rig.report.flow[VHC_TX];
-	if (rx->received < tx->received / 10 || tx->received < rx->received / 10)
-		fail_msg("RX received %llu frames while TX received %llu",
-			 (unsigned long long)rx->received, (unsigned long long)tx->received);
-	rig_close(&rig);
-}
-
 /* ---- a tap that goes away ---- */
 
 static void frames_go_on_when_the_tap_was_down(const struct variant *variant)
@@ -506,7 +488,6 @@ static const struct claim claims[] = {
 	VARY(ON_BOTH, all_layouts, nothing_is_lost_when_queues_restart_with_large_frames),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, a_stopped_queue_leaves_the_ring_alone),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_VERSION_1, a_small_send_buffer_only_slows_down),
-	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, neither_direction_starves),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, frames_go_on_when_the_tap_was_down),
 	/* README: "frames sent while the tap has no device" */
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
@@ -517,6 +498,7 @@ int main(int argc, char **argv)
 {
 	claims_add(claims, ARRAY_SIZE(claims));
 	claims_add(backend_claims, backend_claim_num);
+	claims_add(fair_claims, fair_claim_num);
 	claims_add(iommu_claims, iommu_claim_num);
 	claims_add(log_claims, log_claim_num);
 	claims_add(receive_claims, receive_claim_num);

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "trace.h"
 #include "vhost_custom.h"
 
 /* Remove a virtqueue's questions from a list; true if one that asks for @keep stays. */
@@ -70,10 +71,12 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 	asked = withdraw_misses(&dev->read_list, vq, msg);
 	spin_unlock(&dev->iotlb_lock);
 
-	if (asked)
+	if (asked) {
 		kfree(node);
-	else
-		vhost_enqueue_msg(dev, &dev->read_list, node);
+		return;
+	}
+	trace_iotlb_miss(container_of(vq, struct vhc_queue, vq), addr, perm);
+	vhost_enqueue_msg(dev, &dev->read_list, node);
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/lockdep.h>
 #include <linux/sched/signal.h>
 
+#include "trace.h"
 #include "vhost_custom.h"
 
 /**
@@ -57,8 +58,11 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 		if (err)
 			goto err_restore;
 		vhc_ring_start(&queue->ring, vq->last_avail_idx, vq->last_used_idx);
+		trace_queue_start(queue, vq->num, vq->last_avail_idx);
 	} else {
 		vhc_mem_withdraw(queue);
+		if (*old)
+			trace_queue_stop(queue);
 	}
 	return 0;
 
@@ -128,7 +132,12 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
 	ring->log_used = vq->log_used ? vhc_log_used : NULL;
 	queue->log = features & BIT_ULL(VHOST_F_LOG_ALL);
-	return find_ring(queue) ? vq->private_data : NULL;
+	if (!find_ring(queue))
+		return NULL;
+	queue->run_packets = queue->stats.packets;
+	queue->run_bytes = queue->stats.bytes;
+	trace_run_begin(queue);
+	return vq->private_data;
 }
 
 /**
@@ -146,6 +155,8 @@ void vhc_queue_end(struct vhc_queue *queue)
 	vq->last_avail_idx = queue->ring.next_avail;
 	vq->avail_idx = queue->ring.next_avail;
 	vq->last_used_idx = queue->ring.used_idx;
+	trace_run_end(queue, queue->stats.packets - queue->run_packets,
+		      queue->stats.bytes - queue->run_bytes);
 }
 
 /**
@@ -156,6 +167,7 @@ void vhc_queue_end(struct vhc_queue *queue)
 void vhc_queue_bad(struct vhc_queue *queue, enum vhost_custom_bad reason)
 {
 	queue->stats.bad[reason]++;
+	trace_bad_chain(queue, reason);
 	if (queue->vq.error_ctx)
 		vhc_eventfd_signal(queue->vq.error_ctx);
 }
@@ -192,10 +204,15 @@ void vhc_queue_publish(struct vhc_queue *queue)
 {
 	int ret = vhc_ring_publish(&queue->ring);
 
-	if (ret > 0)
+	if (!ret)
+		return;
+	if (ret > 0) {
+		trace_used_publish(queue, ret);
 		ret = vhc_ring_need_signal(&queue->ring);
+	}
 	if (unlikely(ret < 0))
 		vhc_queue_bad_ring(queue, ret);
+	trace_signal(queue, ret && queue->vq.call_ctx.ctx);
 	/* A driver whose wish cannot be read is rather woken once too often. */
 	if (ret && queue->vq.call_ctx.ctx) {
 		queue->stats.signals++;

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 #include <net/sock.h>
 
+#include "trace.h"
 #include "vhost_custom.h"
 
 /* A run: its socket, and how long it is already. */
@@ -384,6 +385,7 @@ void vhc_rx_kick(struct vhost_work *work)
 
 	mutex_lock(&queue->vq.mutex);
 	queue->stats.kicks++;
+	trace_kick(queue);
 	rx_run(queue);
 	mutex_unlock(&queue->vq.mutex);
 }

@@ -82,12 +82,13 @@ static void show_queue(struct seq_file *m, const char *name, const struct vhc_qu
 }
 
 /**
- * vhc_stats_show() - the counters of both queues, for /proc/PID/fdinfo/FD
+ * vhc_stats_show() - the file's number and the counters of both queues, for /proc/PID/fdinfo/FD
  * @net: the open file.
  * @m: where to.
  */
 void vhc_stats_show(struct vhc_net *net, struct seq_file *m)
 {
+	seq_printf(m, "instance:\t%u\n", net->instance);
 	show_queue(m, "rx", &net->queue[VHC_RX]);
 	show_queue(m, "tx", &net->queue[VHC_TX]);
 }

@@ -12,6 +12,7 @@
 #include <net/sock.h>
 
 #include "copy.h"
+#include "trace.h"
 #include "vhost_custom.h"
 
 enum {
@@ -104,6 +105,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 	};
 
 	if (tx->num) {
+		trace_tx_batch(queue, tx->num, tx->bytes);
 		if (likely(run->sock->ops->sendmsg(run->sock, &msg, 0) >= 0)) {
 			queue->stats.packets += tx->num;
 			queue->stats.bytes += tx->bytes;
@@ -406,6 +408,7 @@ void vhc_tx_kick(struct vhost_work *work)
 
 	mutex_lock(&queue->vq.mutex);
 	queue->stats.kicks++;
+	trace_kick(queue);
 	tx_run(queue);
 	mutex_unlock(&queue->vq.mutex);
 }

@@ -47,6 +47,7 @@ static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 
 static int vhc_open(struct inode *inode, struct file *file)
 {
+	static atomic_t instances;
 	/* Page by page: kmalloc() would round up to the next power of two, twice as much. */
 	struct vhc_net *net = vzalloc(sizeof(*net));
 	int i;
@@ -54,6 +55,7 @@ static int vhc_open(struct inode *inode, struct file *file)
 	if (!net)
 		return -ENOMEM;
 
+	net->instance = atomic_inc_return(&instances);
 	for (i = 0; i < VHC_QUEUES; i++)
 		net->vqs[i] = &net->queue[i].vq;
 	net->vqs[VHC_RX]->handle_kick = vhc_rx_kick;

@@ -12,7 +12,7 @@
  *	tx.c rx.c
  *	queue.c log.c skb.c sock.c
  *	ring.c, ring_split.c, mem.c
- *	stats.c, compat/
+ *	stats.c, trace.h, compat/
  */
 #ifndef VHOST_CUSTOM_H
 #define VHOST_CUSTOM_H
@@ -115,6 +115,8 @@ struct vhc_tx {
  * @avail_page: of a scattered ring.
  * @used_page: of a scattered ring.
  * @stats: counters; written by runs only, under vq.mutex.
+ * @run_packets: of @stats when the run began.
+ * @run_bytes: of @stats when the run began.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
  */
@@ -126,6 +128,8 @@ struct vhc_queue {
 	bool mergeable;
 	bool log;
 	struct vhost_custom_queue_stats stats;
+	u64 run_packets;
+	u64 run_bytes;
 	union {
 		struct vhc_rx rx;
 		struct vhc_tx tx;
@@ -141,12 +145,24 @@ struct vhc_queue {
  * @dev: the core's part.
  * @vqs: what @dev points to.
  * @queue: by VHC_RX and VHC_TX.
+ * @instance: counts files that were opened; the same number is in no two of them.
  */
 struct vhc_net {
 	struct vhost_dev dev;
+	unsigned int instance;
 	struct vhost_virtqueue *vqs[VHC_QUEUES];
 	struct vhc_queue queue[VHC_QUEUES];
 };
+
+static inline struct vhc_net *vhc_queue_net(const struct vhc_queue *queue)
+{
+	return container_of(queue->vq.dev, struct vhc_net, dev);
+}
+
+static inline unsigned int vhc_queue_index(const struct vhc_queue *queue)
+{
+	return queue - vhc_queue_net(queue)->queue;
+}
 
 /* queue.c: a queue's life; under vq.mutex unless said otherwise */
 void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask);

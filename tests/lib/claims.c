@@ -26,7 +26,7 @@
 
 enum {
 	TESTS_MAX = 2048,
-	LISTS_MAX = 8,
+	LISTS_MAX = 16,
 };
 
 /* A claim on one variant. */

@@ -142,8 +142,10 @@ static void a_frame_from_the_guest_passes_a_flood_to_it(const struct variant *va
 
 const struct claim fair_claims[] = {
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, neither_direction_starves),
-	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_frame_to_the_guest_passes_a_flood_from_it),
-	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_frame_from_the_guest_passes_a_flood_to_it),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     a_frame_to_the_guest_passes_a_flood_from_it),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     a_frame_from_the_guest_passes_a_flood_to_it),
 };
 
 const size_t fair_claim_num = sizeof(fair_claims) / sizeof(fair_claims[0]);

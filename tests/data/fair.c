@@ -8,7 +8,7 @@
 #include "rig.h"
 
 enum {
-	TURNS = 5,
+	TURNS = 3,
 	TURNS_MOST = 20,	/* with those in which this thread came too late to see the flood */
 	/* Chains of TX, and frames to the guest, that are ready before the device sees any. */
 	TX_FLOOD = 20000,

@@ -21,7 +21,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { CHANGES_LEAST = 20 };
+enum { CHANGES_LEAST = 12 };
 
 /**
  * struct changer - a thread that changes something again and again

@@ -35,8 +35,10 @@ KERNEL_OPTIONS = ('console=ttyS0 quiet panic=0 oops=panic mitigations=off ipv6.d
 # Set eth0 up, without a page fault between a VM exit and the first kick: the emulator leaves a
 # trace of that in EXITINTINFO, from which KVM of Linux 7.2 concludes, at the first access to a page
 # of a device's registers, that an event's delivery was cut short ("KVM internal error. Suberror: 3").
-# The first turn of the loop has the exits, and brings in all pages that the second one needs.
-ETH0_UP = 'for to in /dev/ttyS0 /sys/class/net/eth0/flags; do echo 0x1003 > $to; done'
+# The first turn of the loop, which leaves it down, brings in all pages that the second one needs;
+# the exits are those of the console.
+ETH0_UP = ('for flags in 0x1002 0x1003; do echo $flags > /dev/ttyS0; '
+           'echo $flags > /sys/class/net/eth0/flags; done')
 
 # What a guest's console, or QEMU, says when a CPU failed.
 CPU_FAULT = re.compile(

@@ -41,11 +41,9 @@ def measure(guests, rounds):
     rates = {row: {name: [] for name in guests} for row in ROWS}
     for number in range(rounds):
         for row, options in ROWS.items():
+            print(f'round {number + 1} of {rounds}: {row}', file=sys.stderr, flush=True)
             for name, guest in guests.items():
-                print(f'\r\033[Kround {number + 1} of {rounds}: {row}, {name}', end='',
-                      file=sys.stderr, flush=True)
                 rates[row][name].append(rate(guest, options))
-    print('\r\033[K', end='', file=sys.stderr)
     return rates
 
 

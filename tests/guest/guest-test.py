@@ -8,8 +8,8 @@ space without a word, so that each scenario compares the module's counters with 
 import sys
 
 from scenario import CUSTOM, NET, Suite, claims
-from traffic import (Moved, Wrong, file_between, file_from, file_to, indices_agree, need,
-                     ping_from, ping_guest, pings, tcp, udp)
+from traffic import (Moved, Wrong, file_between, file_from, file_to, indices_agree, large_segments,
+                     need, ping_from, ping_guest, pings, tcp, udp)
 
 MTU_FRAME = 1514
 
@@ -95,8 +95,9 @@ def offloads(run):
     for name, (options, large) in OFFLOADS.items():
         guest.check(f'ethtool -K eth0 {options}')
         moved = Moved(guest)
-        file_from(guest, 2)
-        file_to(guest, 2)
+        with large_segments(guest):
+            file_from(guest, 2)
+            file_to(guest, 2)
         module = moved.check()
         mean = module['tx_bytes'] / module['tx_packets']
         need((mean > MTU_FRAME) == large, f'bytes a frame with {name}: {mean:.0f}')

@@ -19,14 +19,12 @@ import time
 import traceback
 
 from guest import Died, Guest, is_emulated, read, steady_kvm
-from traffic import Wrong, ping_guest
+from traffic import RING_SECONDS, Wrong, ping_guest
 from wire import Silence
 
 NET, CUSTOM = '/dev/vhost-net', '/dev/vhost-custom'
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 RERUNS = 2
-# A working ring catches up in less, or it is stalled.
-RING_SECONDS = 5
 
 FAILURES = (Died, Silence, Wrong, RuntimeError, OSError, ValueError, subprocess.SubprocessError)
 

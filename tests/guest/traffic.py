@@ -6,16 +6,21 @@ was sent. QEMU falls back to virtio in user space without a word, so that Moved 
 the guest's driver counted with what the module did. Bytes are bounded: emulated KVM does not
 stand more (lab.md). Called by the programs here and by the demo.
 """
+import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
 import threading
+import time
 
 PING_SIZES = (1, 56, 1472, 1473, 4000, 9000, 65000)
 TRAFFIC_SECONDS = 90
+# A working ring catches up in less, or it is stalled.
+RING_SECONDS = 5
 
 
 class Wrong(Exception):
@@ -78,14 +83,14 @@ def tcp(guest, megabytes, to_guest=False):
     """Send over TCP; return Mbit/s, and the bytes that arrived."""
     end = iperf(guest, f'-n {megabytes}M' + (' -R' if to_guest else ''))
     sent, received = end['sum_sent'], end['sum_received']
-    # The sender counts what it wrote, and ends the test with some of that under way.
-    need(received['bytes'] > 0.8 * sent['bytes'] > 0, 'TCP:', sent, received)
+    # The sender counts what it wrote, and ends the test with some of that in its socket.
+    need(sent['bytes'] >= received['bytes'] > 0, 'TCP:', sent, received)
     return received['bits_per_second'] / 1e6, received['bytes']
 
 
 def udp(guest, seconds, to_guest=False):
-    """Send half a megabyte a second over UDP; return how many datagrams arrived."""
-    end = iperf(guest, f'-u -b 4M -l 1400 -t {seconds}' + (' -R' if to_guest else ''))['sum']
+    """Send 125000 bytes a second over UDP; return how many datagrams arrived."""
+    end = iperf(guest, f'-u -b 1M -l 1400 -t {seconds}' + (' -R' if to_guest else ''))['sum']
     need(end['packets'] > 0 and end['lost_packets'] * 10 <= end['packets'],
          'UDP: more than one in ten is lost:', end)
     return end['packets'] - end['lost_packets']
@@ -151,7 +156,7 @@ def file_to(guest, megabytes, path='/tmp/in'):
 def file_between(sender, receiver, megabytes):
     """From one guest to another, which answers with the digest of what it got."""
     receiver.check('nc -l -p 5000 -e sha256sum > /dev/null 2>&1 & '
-                   'until grep -q :1388 /proc/net/tcp; do :; done')
+                   'until grep -q " [0-9A-F]*:1388 00000000:0000 0A " /proc/net/tcp; do :; done')
     digest = sender.check(f'dd if=/dev/urandom of=/tmp/out bs=1M count={megabytes} '
                           '2> /dev/null; sha256sum < /tmp/out').split()[0]
     answer = sender.check(f'nc {receiver.address} 5000 < /tmp/out', TRAFFIC_SECONDS)
@@ -250,5 +255,26 @@ class Moved:
 
 def indices_agree(guest):
     """Each packet used one entry of its TX ring, and nothing is left to do."""
-    avail, used = guest.rings()['tx']
-    need(avail == used, 'the TX ring has work left:', avail, used)
+    end = time.monotonic() + RING_SECONDS
+    while True:
+        # Two looks: the guest may send something, ARP say, between them.
+        avail, used = guest.rings()['tx']
+        if avail == used:
+            return
+        need(time.monotonic() < end, 'the TX ring has work left:', avail, used)
+
+
+@contextlib.contextmanager
+def large_segments(guest):
+    """TCP makes segments of 16 frames' size, if it can leave them to somebody else; how many it
+    takes by itself depends on its estimate of the speed.
+    """
+    knob = 'net/ipv4/tcp_min_tso_segs'
+    path = pathlib.Path('/proc/sys', knob)
+    before = path.read_text()
+    guest.check(f'echo 16 > /proc/sys/{knob}')
+    path.write_text('16')
+    try:
+        yield
+    finally:
+        path.write_text(before)

@@ -16,6 +16,8 @@
 #define TRACEFS "/sys/kernel/tracing"
 #define INSTANCE TRACEFS "/instances/vhost-custom-test"
 
+enum { CPUS_MOST = 64 };
+
 static unsigned int instance_of(const struct rig *rig)
 {
 	char path[64], line[256];
@@ -41,6 +43,47 @@ static void write_file(const char *path, const char *text)
 		fail_msg("%s: %s", path, strerror(errno));
 }
 
+static bool is_emulated(void)
+{
+	FILE *in = fopen("/proc/cpuinfo", "re");
+	bool emulated = false;
+	char line[4096];
+
+	assert_non_null(in);
+	while (!emulated && fgets(line, sizeof(line), in))
+		emulated = strstr(line, "QEMU TCG CPU");
+	fclose(in);
+	return emulated;
+}
+
+static void set_other_cpus(const char *online)
+{
+	char path[64];
+	int cpu;
+
+	for (cpu = 1; cpu < CPUS_MOST; cpu++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+		if (access(path, F_OK))
+			break;
+		write_file(path, online);
+	}
+}
+
+/*
+ * It has the kernel patch the text of the module. An emulator of several CPUs may lose a race with
+ * that, so that there is one meanwhile.
+ */
+static void set_events(const char *on)
+{
+	const bool alone = is_emulated();
+
+	if (alone)
+		set_other_cpus("0");
+	write_file(INSTANCE "/events/vhost_custom/enable", on);
+	if (alone)
+		set_other_cpus("1");
+}
+
 /**
  * tracefs_open() - begin to trace
  * @trace: filled.
@@ -55,7 +98,7 @@ void tracefs_open(struct tracefs *trace, const struct rig *rig)
 	rmdir(INSTANCE);	/* of a claim that failed */
 	if (mkdir(INSTANCE, 0700))
 		fail_msg("%s: %s", INSTANCE, strerror(errno));
-	write_file(INSTANCE "/events/vhost_custom/enable", "1");
+	set_events("1");
 	trace->instance = instance_of(rig);
 }
 
@@ -101,6 +144,7 @@ struct traced tracefs_read(const struct tracefs *trace, unsigned int queue, cons
  */
 void tracefs_close(struct tracefs *trace)
 {
-	write_file(INSTANCE "/events/vhost_custom/enable", "0");
+	rig_settle();
+	set_events("0");
 	assert_int_equal(rmdir(INSTANCE), 0);
 }

@@ -2,7 +2,7 @@
 /*
  * What both ring layouts share: descriptors become segments of host memory.
  *
- * Called by queue.c, tx.c and rx.c through ring.h, on a worker, under the queue's mutex.
+ * Called through ring.h, which says by whom.
  * Everything here comes from the guest and was read once: see ring.h.
  */
 #include <linux/errno.h>
@@ -291,11 +291,13 @@ static __always_inline bool chain_build_plain(struct vhc_ring *ring,
 {
 	const struct vhc_desc *desc = &ring->snapshot[fetched->first];
 	const struct vhc_desc *end = desc + fetched->count;
-	const u16 write = desc->flags & VRING_DESC_F_WRITE;
 	u64 len = 0;
+	u16 write;
 
+	/* One that is bad may have no descriptors. */
 	if (fetched->bad || fetched->count > iov_max)
 		return false;
+	write = desc->flags & VRING_DESC_F_WRITE;
 	for (; desc < end; desc++, iov++) {
 		if ((desc->flags & ~VRING_DESC_F_NEXT) != write ||
 		    !vhc_segment_known(ring, iov, desc->addr, desc->len, write))

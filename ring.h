@@ -5,7 +5,8 @@
  * Owns: what is between a ring in guest memory and chains of buffers that the rest of
  * the module can use. Knows no socket, eventfd, task, file or vhost type, so that
  * ring.c and ring_split.c compile in user space too (tests/unit). Callers: queue.c,
- * tx.c and rx.c, on a worker, under the queue's mutex.
+ * tx.c and rx.c, on a worker, and when what they use changes, queue.c and vhost_custom.c in an
+ * ioctl; always under the queue's mutex.
  *
  * The driver (the guest) may change any word of the ring and of the buffers at any
  * time, whatever the specification says. So each word is read once into a local, then
@@ -139,7 +140,8 @@ struct vhc_fetched {
  * during the run. Of a scattered ring, the addresses are the guest's, and the areas tell where
  * each page is; such a ring is aligned as virtio 1.2 wants it, so that no field is cut. The
  * second is the ring's position and what was fetched beyond it; it
- * survives from run to run. The rest is scratch of a run.
+ * survives from run to run, and so do the windows, until vhc_ring_forget_memory(). The rest is
+ * scratch of a run.
  */
 struct vhc_ring {
 	struct vring_desc __user *desc;
@@ -304,17 +306,8 @@ static inline int vhc_ring_take(struct vhc_ring *ring, struct vhc_chain *chain,
 }
 
 /**
- * vhc_ring_room() - how many more used entries can be filled before publishing
- * @ring: the ring.
- */
-static inline unsigned int vhc_ring_room(const struct vhc_ring *ring)
-{
-	return VHC_DONE_MAX - ring->done_num;
-}
-
-/**
  * vhc_ring_fill() - write down that a chain was used; the driver sees it at the next publish
- * @ring: the ring; vhc_ring_room() is not 0.
+ * @ring: the ring; fewer than %VHC_DONE_MAX were filled since the last publish.
  * @head: &struct vhc_chain.head.
  * @len: bytes that were written to the chain.
  */

@@ -28,7 +28,7 @@ DECLARE_EVENT_CLASS(vhost_custom_queue,
 	TP_printk("instance=%u queue=%u", __entry->instance, __entry->queue)
 );
 
-/* The worker runs the queue because the driver asked for it. */
+/* The worker runs the queue because the driver asked for it, or the VMM answered iotlb_miss. */
 DEFINE_EVENT(vhost_custom_queue, kick,
 	TP_PROTO(const struct vhc_queue *queue),
 	TP_ARGS(queue)
@@ -124,7 +124,10 @@ TRACE_EVENT(used_publish,
 		  __entry->chains)
 );
 
-/* After chains were given back: was the driver signalled, or did it not want to be? */
+/*
+ * After chains were given back, or could not be: was the driver signalled, or did it not want to be,
+ * or has the VMM set no eventfd?
+ */
 TRACE_EVENT(signal,
 	TP_PROTO(const struct vhc_queue *queue, bool sent),
 	TP_ARGS(queue, sent),
@@ -162,7 +165,7 @@ TRACE_EVENT(iotlb_miss,
 		  __entry->iova, __entry->perm)
 );
 
-/* The driver got something wrong: enum vhost_custom_bad says what. */
+/* Something could not be used, in most cases by the driver's fault: enum vhost_custom_bad. */
 TRACE_EVENT(bad_chain,
 	TP_PROTO(const struct vhc_queue *queue, u32 reason),
 	TP_ARGS(queue, reason),

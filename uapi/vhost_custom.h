@@ -70,7 +70,8 @@ enum vhost_custom_bad {
  * @packets: frames that went from the guest to the socket (TX) or from the socket to
  *	the guest (RX).
  * @bytes: their bytes, without the virtio-net header.
- * @kicks: times that the worker ran because the driver notified the device.
+ * @kicks: times that the worker ran because the driver notified the device, or because the
+ *	VMM answered a question for a translation.
  * @signals: times that the device notified the driver.
  * @dropped: RX: frames that did not fit into the driver's buffers, or vanished before
  *	they could be read. TX: frames that the socket could not take for want of memory or

@@ -224,7 +224,6 @@ static void a_buffer_that_may_not_be_written_comes_back_empty(const struct varia
 	rig_close(&rig);
 }
 
-/* Half a page here, the other half there: the ring cannot be read as one piece of memory. */
 static void add_frame_at(struct rig *rig, uint64_t addr, uint64_t number)
 {
 	const struct vhc_seg seg = { .addr = addr, .len = rig->port.header_len + 200 };
@@ -320,9 +319,9 @@ const struct claim iommu_claims[] = {
 	/* README: "a buffer that the IOMMU does not let the device write" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
-	/* README: "a ring behind an IOMMU, with a mapping that ends inside of a page" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,
 	     an_iommu_can_be_taken_away_from_a_running_device),
+	/* README: "a ring behind an IOMMU, with a mapping that ends inside of a page" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, a_ring_in_pieces_of_pages_is_refused),
 };
 

@@ -130,7 +130,7 @@ static void fill(struct fuzz *f)
 		vhc_ring_fill(&f->ring, f->head[--f->held], f->held);
 		f->done++;
 	}
-	if (vhc_ring_room(&f->ring) < TAKES)
+	if (VHC_DONE_MAX - f->ring.done_num < TAKES)
 		publish(f);
 }
 

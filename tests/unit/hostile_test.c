@@ -195,7 +195,7 @@ static unsigned int run(struct rig *rig, u64 *seed, unsigned int reasons[])
 			vhc_ring_publish(ring);
 			vhc_ring_need_signal(ring);
 		}
-		if (!vhc_ring_room(ring) || vhc_ring_room(ring) < 8)
+		if (ring->done_num > VHC_DONE_MAX - 8)
 			vhc_ring_publish(ring);
 	}
 	vhc_ring_rewind(ring, held);

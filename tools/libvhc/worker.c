@@ -14,6 +14,8 @@
 #include "vhc.h"
 #include "worker.h"
 
+enum { SETTLE_MS = 10 };
+
 /* Reads a whole /proc file; "" if the thread is gone by now. */
 static void slurp(const char *dir, const char *name, const char *file, char *text, size_t size)
 {
@@ -89,7 +91,7 @@ void vhc_workers_read(struct vhc_workers *workers)
  * @timeout_ms: how long to look.
  *
  * They sleep for good when none of them is awake, and none of them ran, at two looks that
- * are 20 ms apart: nothing is pending then, since whatever could wake them is this
+ * are 10 ms apart: nothing is pending then, since whatever could wake them is this
  * process.
  *
  * Return: true if they do; false if they were still running at the end of the time.
@@ -99,12 +101,12 @@ bool vhc_workers_settle(struct vhc_workers *workers, unsigned int timeout_ms)
 	uint64_t runs = UINT64_MAX;
 	unsigned int waited;
 
-	for (waited = 0; waited <= timeout_ms; waited += 20) {
+	for (waited = 0; waited <= timeout_ms; waited += SETTLE_MS) {
 		vhc_workers_read(workers);
 		if (!workers->awake && workers->runs == runs)
 			return true;
 		runs = workers->runs;
-		poll(NULL, 0, 20);
+		poll(NULL, 0, SETTLE_MS);
 	}
 	return false;
 }

@@ -60,8 +60,10 @@ void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len)
 	for (; segments && len && err >= 0; segments--, iov++) {
 		size_t part = min(len, iov->iov_len);
 
-		if (part)
+		if (part) {
+			queue->stats.log_writes++;
 			err = log_piece(&queue->vq, iov->iov_base, part);
+		}
 		len -= part;
 	}
 	if (err < 0)
@@ -103,6 +105,7 @@ void vhc_log_used(void *opaque, u32 offset, u32 len)
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
+	queue->stats.log_writes++;
 	if (!vq->iotlb)
 		err = vhost_log_write(vq, &log, 1, len, NULL, 0);
 	else if (queue->ring.scattered)

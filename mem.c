@@ -75,6 +75,7 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 		kfree(node);
 		return;
 	}
+	container_of(vq, struct vhc_queue, vq)->stats.iotlb_misses++;
 	trace_iotlb_miss(container_of(vq, struct vhc_queue, vq), addr, perm);
 	vhost_enqueue_msg(dev, &dev->read_list, node);
 }

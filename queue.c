@@ -136,8 +136,21 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 		return NULL;
 	queue->run_packets = queue->stats.packets;
 	queue->run_bytes = queue->stats.bytes;
+	queue->worker = task_pid_nr(current);
 	trace_run_begin(queue);
 	return vq->private_data;
+}
+
+/* What a kick announced would have been seen without it, but not when. */
+static void count_kicks_avoided(struct vhc_queue *queue)
+{
+	struct vhc_stats *stats = &queue->stats;
+	u64 kicks = stats->kicks - queue->run_kicks;
+
+	if (queue->ring.news > kicks)
+		stats->kicks_avoided += queue->ring.news - kicks;
+	queue->ring.news = 0;
+	queue->run_kicks = stats->kicks;
 }
 
 /**
@@ -152,6 +165,7 @@ void vhc_queue_end(struct vhc_queue *queue)
 
 	if (queue->ring.done_num)
 		vhc_queue_publish(queue);
+	count_kicks_avoided(queue);
 	vq->last_avail_idx = queue->ring.next_avail;
 	vq->avail_idx = queue->ring.next_avail;
 	vq->last_used_idx = queue->ring.used_idx;
@@ -214,7 +228,9 @@ void vhc_queue_publish(struct vhc_queue *queue)
 		vhc_queue_bad_ring(queue, ret);
 	trace_signal(queue, ret && queue->vq.call_ctx.ctx);
 	/* A driver whose wish cannot be read is rather woken once too often. */
-	if (ret && queue->vq.call_ctx.ctx) {
+	if (!ret) {
+		queue->stats.signals_suppressed++;
+	} else if (queue->vq.call_ctx.ctx) {
 		queue->stats.signals++;
 		vhc_eventfd_signal(queue->vq.call_ctx.ctx);
 	}
@@ -268,8 +284,33 @@ bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end)
 	if (!*end)
 		*end = now + (u64)usecs * NSEC_PER_USEC;
 	if (now >= *end || need_resched() || signal_pending(current) ||
-	    vhc_has_work(&queue->vq))
+	    vhc_has_work(&queue->vq)) {
+		queue->stats.poll_misses++;
+		*end = 0;
 		return false;
+	}
 	cpu_relax();
 	return true;
+}
+
+/**
+ * vhc_queue_requeue() - run the queue again, after the worker's other work
+ * @queue: the queue; its run was long enough.
+ */
+void vhc_queue_requeue(struct vhc_queue *queue)
+{
+	queue->stats.requeues++;
+	queue->requeued = true;
+	vhost_poll_queue(&queue->sock_poll);
+}
+
+/**
+ * vhc_queue_woken() - account for why the work of the queue's socket runs
+ * @queue: the queue.
+ */
+void vhc_queue_woken(struct vhc_queue *queue)
+{
+	if (!queue->requeued)
+		queue->stats.wakeups++;
+	queue->requeued = false;
 }

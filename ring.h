@@ -172,6 +172,7 @@ struct vhc_ring {
 	struct vhc_desc snapshot[VHC_CHAIN_MAX];
 
 	u16 done_num;
+	u16 news;		/* times that new chains were seen; the caller sets it to 0 */
 	u16 next_window;
 	bool untranslated;	/* of the last chain: the VMM was asked for a translation */
 	struct vhc_window window[VHC_WINDOWS];

@@ -221,6 +221,7 @@ int vhc_split_fetch(struct vhc_ring *ring)
 		if (!count)
 			return 0;
 		ring->avail_idx = idx;
+		ring->news++;
 		/* B: entries and descriptors are read after the index that covers them. */
 		smp_rmb();
 	}
@@ -401,6 +402,7 @@ int vhc_split_enable_notify(struct vhc_ring *ring)
 	if (idx == ring->avail_idx)
 		return 0;
 	ring->avail_idx = idx;
+	ring->news++;
 	/* B, as in vhc_split_fetch(). */
 	smp_rmb();
 	return 1;

@@ -29,13 +29,16 @@ struct rx_chains {
 };
 
 /* Frames come from a tap's ring, many at a time. Returns the next one, or NULL. */
-static void *rx_ring_frame(struct vhc_rx *rx)
+static void *rx_ring_frame(struct vhc_queue *queue)
 {
+	struct vhc_rx *rx = &queue->rx;
+
 	if (rx->pos == rx->num) {
 		rx->pos = 0;
 		rx->num = ptr_ring_consume_batched(rx->ring, rx->frame, VHC_BATCH);
 		if (!rx->num)
 			return NULL;
+		vhc_count(queue->stats.batch, rx->num);
 	}
 	return rx->frame[rx->pos];
 }
@@ -73,7 +76,7 @@ static bool rx_next(struct vhc_queue *queue, struct socket *sock, u32 *len)
 
 	if (unlikely(!queue->rx.ring))
 		return rx_queue_frame_len(sock->sk, len);
-	frame = rx_ring_frame(&queue->rx);
+	frame = rx_ring_frame(queue);
 	if (!frame)
 		return false;
 	*len = rx_ring_frame_len(frame);
@@ -241,7 +244,7 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		.msg_flags = MSG_DONTWAIT,
 	};
 	struct iov_iter header;
-	bool proof;
+	bool proof, gso;
 	int ret;
 
 	if (likely(rx->direct)) {
@@ -250,6 +253,7 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 			return ret;
 	}
 	proof = vhc_skb_is_proof(queue, frame);
+	gso = vhc_skb_is_gso(frame);
 	iov_iter_init(&msg.msg_iter, ITER_DEST, queue->vq.iov, got->segments, need);
 	header = msg.msg_iter;
 	if (unlikely(skip)) {
@@ -264,6 +268,8 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		return -EFAULT;
 	if (unlikely(ret != need))
 		return -EMSGSIZE;
+	if (gso)
+		queue->stats.gso++;
 	if (proof)
 		rx->direct = VHC_BATCH - 1;
 	return rx_finish_header(queue, &header, got);
@@ -304,6 +310,7 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 		if (likely(!err)) {
 			queue->stats.packets++;
 			queue->stats.bytes += len;
+			vhc_count(queue->stats.buffers, got.segments);
 			return true;
 		}
 		queue->stats.dropped++;
@@ -348,7 +355,7 @@ static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 			rx_wait_for_socket(queue, run->sock);
 			return;
 		}
-		run->poll_end = 0;
+		vhc_poll_ended(queue, &run->poll_end);
 		if (queue->ring.done_num >= VHC_BATCH)
 			vhc_queue_publish(queue);
 		run->steps++;
@@ -359,7 +366,7 @@ static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 		}
 	}
 	rx_ignore_socket(queue);
-	vhost_poll_queue(&queue->sock_poll);
+	vhc_queue_requeue(queue);
 }
 
 static void rx_run(struct vhc_queue *queue)
@@ -399,6 +406,7 @@ void vhc_rx_ready(struct vhost_work *work)
 	struct vhc_queue *queue = container_of(work, struct vhc_queue, sock_poll.work);
 
 	mutex_lock(&queue->vq.mutex);
+	vhc_queue_woken(queue);
 	rx_run(queue);
 	mutex_unlock(&queue->vq.mutex);
 }

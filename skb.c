@@ -130,6 +130,15 @@ static int frame_put(const struct iovec *iov, const struct sk_buff *skb,
 }
 
 /**
+ * vhc_skb_is_gso() - is a frame one for several segments?
+ * @frame: from the ring of a tap, or NULL.
+ */
+bool vhc_skb_is_gso(void *frame)
+{
+	return frame && !tun_is_xdp_frame(frame) && skb_is_gso(frame);
+}
+
+/**
  * vhc_skb_deliver() - write a frame and its header to guest memory
  * @queue: the RX queue; its rx.direct is not 0.
  * @frame: from the ring of its socket.
@@ -152,6 +161,8 @@ int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
 	hdr.num_buffers = __cpu_to_virtio16(vhc_ring_le(&queue->ring), chains);
 
 	err = frame_put(queue->vq.iov, skb, &hdr, queue->hdr_len);
+	if (hdr.hdr.gso_type)
+		queue->stats.gso++;
 	rx->direct--;
 	rx->packets++;
 	rx->bytes += skb->len;

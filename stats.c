@@ -1,69 +1,170 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Readers of the counters. The counters themselves are written where things happen, by
- * runs, under the queue's mutex; a reader takes no lock and may see one packet more here
- * than there.
+ * Readers of the counters: files in the kernel's format for statistics, and a short form in fdinfo.
+ * The counters are written where things happen, by runs, under the queue's mutex; a reader takes
+ * no lock and may see one packet more here than there.
  *
- * Called by vhost_custom.c, in any process context.
+ * Called by vhost_custom.c, and by the readers of the files, in process context.
  */
-#include <linux/uaccess.h>
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/kvm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
 
 #include "vhost_custom.h"
 
-enum { STATS_SIZE_MAX = 4096 };
+enum { STATS_NAME = 48 };	/* as KVM's */
 
-static const char * const bad_names[VHOST_CUSTOM_BAD_MAX] = {
-	[VHOST_CUSTOM_BAD_HEAD] = "head",
-	[VHOST_CUSTOM_BAD_NEXT] = "next",
-	[VHOST_CUSTOM_BAD_LOOP] = "loop",
-	[VHOST_CUSTOM_BAD_LENGTH] = "length",
-	[VHOST_CUSTOM_BAD_INDIRECT] = "indirect",
-	[VHOST_CUSTOM_BAD_ADDRESS] = "address",
-	[VHOST_CUSTOM_BAD_ORDER] = "order",
-	[VHOST_CUSTOM_BAD_DIRECTION] = "direction",
-	[VHOST_CUSTOM_BAD_HEADER] = "header",
-	[VHOST_CUSTOM_BAD_FRAME] = "frame",
-	[VHOST_CUSTOM_BAD_FAULT] = "fault",
-	[VHOST_CUSTOM_BAD_INDEX] = "index",
-	[VHOST_CUSTOM_BAD_RING] = "ring",
-	[VHOST_CUSTOM_BAD_LOG] = "log",
+/* A struct kvm_stats_desc with its name. */
+struct stats_desc {
+	u32 flags;
+	s16 exponent;
+	u16 size;
+	u32 offset;
+	u32 bucket_size;
+	char name[STATS_NAME];
 };
 
-/**
- * vhc_stats_ioctl() - VHOST_CUSTOM_GET_QUEUE_STATS
- * @net: the open file.
- * @to: the caller's struct.
- *
- * Return: 0, -EFAULT, -ENOBUFS, -EINVAL or -E2BIG, as uapi/vhost_custom.h says.
- */
-long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user *to)
+static_assert(offsetof(struct stats_desc, flags) == offsetof(struct kvm_stats_desc, flags));
+static_assert(offsetof(struct stats_desc, exponent) == offsetof(struct kvm_stats_desc, exponent));
+static_assert(offsetof(struct stats_desc, size) == offsetof(struct kvm_stats_desc, size));
+static_assert(offsetof(struct stats_desc, offset) == offsetof(struct kvm_stats_desc, offset));
+static_assert(offsetof(struct stats_desc, bucket_size) ==
+	      offsetof(struct kvm_stats_desc, bucket_size));
+static_assert(offsetof(struct stats_desc, name) == offsetof(struct kvm_stats_desc, name));
+
+#define STATS_DESC(_name, _field, _flags, _size) {					\
+	.flags = (_flags) | KVM_STATS_BASE_POW10,					\
+	.size = (_size),								\
+	.offset = offsetof(struct vhc_stats, _field),					\
+	.name = _name,									\
+}
+
+#define COUNTER(_field) \
+	STATS_DESC(#_field, _field, KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE, 1)
+#define COUNTER_BYTES(_field) \
+	STATS_DESC(#_field, _field, KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_BYTES, 1)
+#define HISTOGRAM(_name, _field, _buckets) \
+	STATS_DESC(_name, _field, KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_NONE, _buckets)
+#define BAD(_name, _reason) \
+	STATS_DESC("bad_" _name, bad[VHOST_CUSTOM_BAD_##_reason],			\
+		   KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE, 1)
+
+static const struct stats_desc stats_descs[] = {
+	COUNTER(packets),
+	COUNTER_BYTES(bytes),
+	COUNTER(gso),
+	HISTOGRAM("batch_packets", batch, VHC_BATCH_BUCKETS),
+	HISTOGRAM("packet_buffers", buffers, VHC_CHAIN_BUCKETS),
+	COUNTER(kicks),
+	COUNTER(kicks_avoided),
+	COUNTER(signals),
+	COUNTER(signals_suppressed),
+	COUNTER(wakeups),
+	COUNTER(requeues),
+	COUNTER(poll_hits),
+	COUNTER(poll_misses),
+	COUNTER(dropped),
+	COUNTER(stalls),
+	COUNTER(iotlb_misses),
+	COUNTER(log_writes),
+	BAD("head", HEAD),
+	BAD("next", NEXT),
+	BAD("loop", LOOP),
+	BAD("length", LENGTH),
+	BAD("indirect", INDIRECT),
+	BAD("address", ADDRESS),
+	BAD("order", ORDER),
+	BAD("direction", DIRECTION),
+	BAD("header", HEADER),
+	BAD("frame", FRAME),
+	BAD("fault", FAULT),
+	BAD("index", INDEX),
+	BAD("ring", RING),
+	BAD("log", LOG),
+};
+
+/* All of a file. */
+struct stats_image {
+	struct kvm_stats_header header;
+	char id[STATS_NAME];
+	struct stats_desc desc[ARRAY_SIZE(stats_descs)];
+	struct vhc_stats data;
+};
+
+static const char * const queue_names[VHC_QUEUES] = { [VHC_RX] = "rx", [VHC_TX] = "tx" };
+
+static ssize_t stats_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
-	struct vhost_custom_queue_stats stats;
-	u32 index, size, known;
+	const struct vhc_queue *queue = file->private_data;
+	struct stats_image *image = kzalloc(sizeof(*image), GFP_KERNEL);
+	ssize_t ret;
 
-	if (get_user(index, &to->index) || get_user(size, &to->size))
-		return -EFAULT;
-	if (index >= VHC_QUEUES)
-		return -ENOBUFS;
-	if (size < offsetofend(struct vhost_custom_queue_stats, signals))
-		return -EINVAL;
-	if (size > STATS_SIZE_MAX)
-		return -E2BIG;
+	if (!image)
+		return -ENOMEM;
+	image->header = (struct kvm_stats_header) {
+		.name_size = STATS_NAME,
+		.num_desc = ARRAY_SIZE(stats_descs),
+		.id_offset = offsetof(struct stats_image, id),
+		.desc_offset = offsetof(struct stats_image, desc),
+		.data_offset = offsetof(struct stats_image, data),
+	};
+	snprintf(image->id, sizeof(image->id), "vhost-custom-%u-%s",
+		 vhc_queue_net(queue)->instance, queue_names[vhc_queue_index(queue)]);
+	memcpy(image->desc, stats_descs, sizeof(image->desc));
+	image->data = queue->stats;
+	ret = simple_read_from_buffer(to, size, pos, image, sizeof(*image));
+	kfree(image);
+	return ret;
+}
 
-	stats = net->queue[index].stats;
-	stats.index = index;
-	stats.size = sizeof(stats);
-	known = min_t(u32, size, sizeof(stats));
-	if (copy_to_user(to, &stats, known) ||
-	    (size > known && clear_user((void __user *)to + known, size - known)))
-		return -EFAULT;
+static int stats_release(struct inode *inode, struct file *file)
+{
+	vhc_net_put(vhc_queue_net(file->private_data));
 	return 0;
 }
 
-static void show_queue(struct seq_file *m, const char *name, const struct vhc_queue *queue)
+static const struct file_operations stats_fops = {
+	.owner = THIS_MODULE,
+	.read = stats_read,
+	.llseek = default_llseek,
+	.release = stats_release,
+};
+
+/**
+ * vhc_stats_get_fd() - VHOST_CUSTOM_GET_STATS_FD
+ * @net: the open file.
+ * @index: VHC_RX or VHC_TX.
+ *
+ * Return: the new file's descriptor, or an error as uapi/vhost_custom.h says.
+ */
+int vhc_stats_get_fd(struct vhc_net *net, unsigned long index)
 {
-	const struct vhost_custom_queue_stats *stats = &queue->stats;
-	u64 errors = 0;
+	struct file *file;
+	int fd;
+
+	if (index >= VHC_QUEUES)
+		return -ENOBUFS;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("vhost-custom-stats", &stats_fops, &net->queue[index], O_RDONLY);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	kref_get(&net->ref);
+	file->f_mode |= FMODE_PREAD;
+	fd_install(fd, file);
+	return fd;
+}
+
+static void show_queue(struct seq_file *m, const struct vhc_queue *queue)
+{
+	const char *name = queue_names[vhc_queue_index(queue)];
+	const struct vhc_stats *stats = &queue->stats;
+	u64 errors = 0, count;
 	int i;
 
 	for (i = 0; i < VHOST_CUSTOM_BAD_MAX; i++)
@@ -76,9 +177,15 @@ static void show_queue(struct seq_file *m, const char *name, const struct vhc_qu
 	seq_printf(m, "%s_dropped:\t%llu\n", name, stats->dropped);
 	seq_printf(m, "%s_stalls:\t%llu\n", name, stats->stalls);
 	seq_printf(m, "%s_errors:\t%llu\n", name, errors);
-	for (i = 0; i < VHOST_CUSTOM_BAD_MAX; i++)
-		if (stats->bad[i])
-			seq_printf(m, "%s_bad_%s:\t%llu\n", name, bad_names[i], stats->bad[i]);
+	for (i = 0; i < ARRAY_SIZE(stats_descs); i++) {
+		const struct stats_desc *desc = &stats_descs[i];
+
+		if (desc->offset < offsetof(struct vhc_stats, bad))
+			continue;
+		count = stats->bad[(desc->offset - offsetof(struct vhc_stats, bad)) / sizeof(u64)];
+		if (count)
+			seq_printf(m, "%s_%s:\t%llu\n", name, desc->name, count);
+	}
 }
 
 /**
@@ -88,7 +195,9 @@ static void show_queue(struct seq_file *m, const char *name, const struct vhc_qu
  */
 void vhc_stats_show(struct vhc_net *net, struct seq_file *m)
 {
+	int i;
+
 	seq_printf(m, "instance:\t%u\n", net->instance);
-	show_queue(m, "rx", &net->queue[VHC_RX]);
-	show_queue(m, "tx", &net->queue[VHC_TX]);
+	for (i = 0; i < VHC_QUEUES; i++)
+		show_queue(m, &net->queue[i]);
 }

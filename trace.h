@@ -28,7 +28,7 @@ DECLARE_EVENT_CLASS(vhost_custom_queue,
 	TP_printk("instance=%u queue=%u", __entry->instance, __entry->queue)
 );
 
-/* The worker runs the queue because the driver asked for it, or the VMM answered iotlb_miss. */
+/* The worker runs the queue as the driver asked for it, or the VMM answered iotlb_miss. */
 DEFINE_EVENT(vhost_custom_queue, kick,
 	TP_PROTO(const struct vhc_queue *queue),
 	TP_ARGS(queue)
@@ -125,8 +125,8 @@ TRACE_EVENT(used_publish,
 );
 
 /*
- * After chains were given back, or could not be: was the driver signalled, or did it not want to be,
- * or has the VMM set no eventfd?
+ * After chains were given back, or could not be: was the driver signalled, or did it not want to
+ * be, or has the VMM set no eventfd?
  */
 TRACE_EVENT(signal,
 	TP_PROTO(const struct vhc_queue *queue, bool sent),

@@ -109,6 +109,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 		if (likely(run->sock->ops->sendmsg(run->sock, &msg, 0) >= 0)) {
 			queue->stats.packets += tx->num;
 			queue->stats.bytes += tx->bytes;
+			vhc_count(queue->stats.batch, tx->num);
 		} else {
 			/* Only a tap without its device refuses a batch; it took nothing. */
 			queue->stats.dropped += tx->num;
@@ -187,6 +188,8 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	header_place(queue, hdr, from);
 	if (unlikely(!csum_fits(hdr, vhc_ring_le(&queue->ring), len)))
 		return -EBADMSG;
+	if (hdr->gso_type)
+		queue->stats.gso++;
 
 	tx->frag_used += size;
 	tx->frag_refs--;
@@ -195,6 +198,17 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	xdp_prepare_buff(xdp, buf, run->pad, len, true);
 	tx->bytes += len;
 	return 0;
+}
+
+/* Only to count: the socket reads the header again. */
+static bool has_gso(const struct vhc_queue *queue)
+{
+	const size_t at = offsetof(struct virtio_net_hdr, gso_type);
+	const struct iovec *iov = queue->vq.iov;
+	u8 type;
+
+	return queue->sock_hdr_len && iov->iov_len > at &&
+	       !get_user(type, (u8 __user *)iov->iov_base + at) && type;
 }
 
 static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
@@ -210,6 +224,9 @@ static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc
 		return ret;
 	queue->stats.packets++;
 	queue->stats.bytes += chain->out_len - queue->hdr_len;
+	vhc_count(queue->stats.batch, 1);
+	if (has_gso(queue))
+		queue->stats.gso++;
 	return 0;
 }
 
@@ -296,6 +313,7 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 		err = tx_send(queue, run, chain);
 	}
 	if (likely(!err)) {
+		vhc_count(queue->stats.buffers, chain->out_num);
 		vhc_ring_fill(&queue->ring, chain->head, 0);
 		return 0;
 	}
@@ -372,13 +390,13 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		}
 		run->frames++;
 		run->bytes += chain.out_len;
-		run->poll_end = 0;
+		vhc_poll_ended(queue, &run->poll_end);
 		if (unlikely(tx_chain(queue, run, &chain))) {
 			vhc_ring_rewind(ring, 1);
 			return;
 		}
 	}
-	vhost_poll_queue(&queue->sock_poll);
+	vhc_queue_requeue(queue);
 }
 
 static void tx_run(struct vhc_queue *queue)
@@ -422,6 +440,7 @@ void vhc_tx_ready(struct vhost_work *work)
 	struct vhc_queue *queue = container_of(work, struct vhc_queue, sock_poll.work);
 
 	mutex_lock(&queue->vq.mutex);
+	vhc_queue_woken(queue);
 	tx_run(queue);
 	mutex_unlock(&queue->vq.mutex);
 }

@@ -55,6 +55,7 @@ static int vhc_open(struct inode *inode, struct file *file)
 	if (!net)
 		return -ENOMEM;
 
+	kref_init(&net->ref);
 	net->instance = atomic_inc_return(&instances);
 	for (i = 0; i < VHC_QUEUES; i++)
 		net->vqs[i] = &net->queue[i].vq;
@@ -125,7 +126,7 @@ static int vhc_release(struct inode *inode, struct file *file)
 	mutex_unlock(&net->dev.mutex);
 	vhost_dev_cleanup(&net->dev);
 	vhc_tx_free(&net->queue[VHC_TX]);
-	vfree(net);
+	vhc_net_put(net);
 	return 0;
 }
 
@@ -320,8 +321,8 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_features_array(argp);
 	case VHOST_GET_BACKEND_FEATURES:
 		return copy_to_user(argp, &vhc_backend_features, sizeof(u64)) ? -EFAULT : 0;
-	case VHOST_CUSTOM_GET_QUEUE_STATS:
-		return vhc_stats_ioctl(net, argp);
+	case VHOST_CUSTOM_GET_STATS_FD:
+		return vhc_stats_get_fd(net, arg);
 	case VHOST_SET_FEATURES:
 		if (copy_from_user(features, argp, sizeof(*features)))
 			return -EFAULT;

@@ -17,9 +17,11 @@
 #ifndef VHOST_CUSTOM_H
 #define VHOST_CUSTOM_H
 
+#include <linux/kref.h>
 #include <linux/net.h>
 #include <linux/ptr_ring.h>
 #include <linux/seq_file.h>
+#include <linux/vmalloc.h>
 
 #include "compat/compat.h"
 #include "ring.h"
@@ -42,6 +44,39 @@ enum {
 	VHC_DESC_PAGES = VHC_RING_MAX * sizeof(struct vring_desc) / VHC_RING_PAGE + 1,
 	VHC_AVAIL_PAGES = VHC_RING_MAX * sizeof(__virtio16) / VHC_RING_PAGE + 2,
 	VHC_USED_PAGES = VHC_RING_MAX * sizeof(struct vring_used_elem) / VHC_RING_PAGE + 2,
+};
+
+/* Buckets of log2 histograms: [0,1), [1,2), [2,4) and so on, up to a batch, or a chain. */
+enum {
+	VHC_BATCH_BUCKETS = 8,
+	VHC_CHAIN_BUCKETS = 12,
+};
+
+/**
+ * struct vhc_stats - what a queue counts
+ *
+ * Written by runs alone, under vq.mutex. stats.c has the names under which others see them, and
+ * vhost_custom(4) what they mean. u64 throughout.
+ */
+struct vhc_stats {
+	u64 packets;
+	u64 bytes;
+	u64 gso;
+	u64 batch[VHC_BATCH_BUCKETS];
+	u64 buffers[VHC_CHAIN_BUCKETS];
+	u64 kicks;
+	u64 kicks_avoided;
+	u64 signals;
+	u64 signals_suppressed;
+	u64 wakeups;
+	u64 requeues;
+	u64 poll_hits;
+	u64 poll_misses;
+	u64 dropped;
+	u64 stalls;
+	u64 iotlb_misses;
+	u64 log_writes;
+	u64 bad[VHOST_CUSTOM_BAD_MAX];
 };
 
 /**
@@ -114,9 +149,12 @@ struct vhc_tx {
  * @desc_page: of a scattered ring.
  * @avail_page: of a scattered ring.
  * @used_page: of a scattered ring.
- * @stats: counters; written by runs only, under vq.mutex.
+ * @requeued: the run that was queued last is ours, and no wake-up by the socket.
+ * @worker: the thread of the last run.
+ * @stats: counters.
  * @run_packets: of @stats when the run began.
  * @run_bytes: of @stats when the run began.
+ * @run_kicks: of @stats when the run before it ended.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
  */
@@ -127,9 +165,12 @@ struct vhc_queue {
 	unsigned int sock_hdr_len;
 	bool mergeable;
 	bool log;
-	struct vhost_custom_queue_stats stats;
+	bool requeued;
+	pid_t worker;
+	struct vhc_stats stats;
 	u64 run_packets;
 	u64 run_bytes;
+	u64 run_kicks;
 	union {
 		struct vhc_rx rx;
 		struct vhc_tx tx;
@@ -145,14 +186,44 @@ struct vhc_queue {
  * @dev: the core's part.
  * @vqs: what @dev points to.
  * @queue: by VHC_RX and VHC_TX.
+ * @ref: the open file, and those from VHOST_CUSTOM_GET_STATS_FD.
  * @instance: counts files that were opened; the same number is in no two of them.
+ * @owner: process that VHOST_SET_OWNER came from, or 0.
  */
 struct vhc_net {
 	struct vhost_dev dev;
+	struct kref ref;
 	unsigned int instance;
+	pid_t owner;
 	struct vhost_virtqueue *vqs[VHC_QUEUES];
 	struct vhc_queue queue[VHC_QUEUES];
 };
+
+/* The bucket of a log2 histogram. */
+static inline void vhc_count(u64 *buckets, unsigned int value)
+{
+	buckets[likely(value == 1) ? 1 : fls(value)]++;
+}
+
+/* Work was found: if the run polled for it, that was worth it. */
+static inline void vhc_poll_ended(struct vhc_queue *queue, u64 *end)
+{
+	if (unlikely(*end)) {
+		queue->stats.poll_hits++;
+		*end = 0;
+	}
+}
+
+static inline void vhc_net_free(struct kref *ref)
+{
+	vfree(container_of(ref, struct vhc_net, ref));
+}
+
+/* One user less of an open file's memory, which its counters outlive it with. */
+static inline void vhc_net_put(struct vhc_net *net)
+{
+	kref_put(&net->ref, vhc_net_free);
+}
 
 static inline struct vhc_net *vhc_queue_net(const struct vhc_queue *queue)
 {
@@ -178,6 +249,8 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
 void vhc_queue_wait_for_memory(struct vhc_queue *queue);
 bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end);
+void vhc_queue_requeue(struct vhc_queue *queue);
+void vhc_queue_woken(struct vhc_queue *queue);
 
 /* rx.c, tx.c: the work functions, on the worker */
 void vhc_rx_kick(struct vhost_work *work);
@@ -199,6 +272,7 @@ void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int
 /* skb.c: frames that go past the socket's recvmsg(); on the worker, under vq.mutex */
 void vhc_skb_begin(struct vhc_queue *queue);
 bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame);
+bool vhc_skb_is_gso(void *frame);
 int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains);
 void vhc_skb_end(struct vhc_queue *queue);
 
@@ -212,7 +286,7 @@ void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len)
 void vhc_log_used(void *opaque, u32 offset, u32 len);
 
 /* stats.c: readers of the counters; any process context */
-long vhc_stats_ioctl(struct vhc_net *net, struct vhost_custom_queue_stats __user *to);
+int vhc_stats_get_fd(struct vhc_net *net, unsigned long index);
 void vhc_stats_show(struct vhc_net *net, struct seq_file *m);
 
 #endif

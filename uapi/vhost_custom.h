@@ -62,43 +62,16 @@ enum vhost_custom_bad {
 	VHOST_CUSTOM_BAD_MAX
 };
 
-/**
- * struct vhost_custom_queue_stats - counters of one queue since the file was opened
- * @index: in: 0 for RX, 1 for TX.
- * @size: in: bytes of this struct that the caller has; out: bytes that the kernel
- *	knows. Fields past the smaller of the two are zero.
- * @packets: frames that went from the guest to the socket (TX) or from the socket to
- *	the guest (RX).
- * @bytes: their bytes, without the virtio-net header.
- * @kicks: times that the worker ran because the driver notified the device, or because the
- *	VMM answered a question for a translation.
- * @signals: times that the device notified the driver.
- * @dropped: RX: frames that did not fit into the driver's buffers, or vanished before
- *	they could be read. TX: frames that the socket could not take for want of memory or
- *	because the tap is gone.
- * @stalls: TX: runs that ended because the socket's send buffer was full. RX: runs that
- *	ended with a frame waiting for the driver's buffers.
- * @bad: by &enum vhost_custom_bad. Stays the last field, as it grows with the reasons.
- */
-struct vhost_custom_queue_stats {
-	__u32 index;
-	__u32 size;
-	__u64 packets;
-	__u64 bytes;
-	__u64 kicks;
-	__u64 signals;
-	__u64 dropped;
-	__u64 stalls;
-	__u64 bad[VHOST_CUSTOM_BAD_MAX];
-};
-
 /*
- * Read the counters of one queue into a struct vhost_custom_queue_stats. Needs no owner.
- * Errors: EFAULT, ENOBUFS for an index other than 0 or 1, EINVAL for a size that is smaller
- * than the fields up to @signals, E2BIG for one that is larger than 4096.
+ * Get a file to read the counters of a queue from: 0 for RX, 1 for TX, by value. Needs no owner.
+ * Returns the file descriptor, with O_CLOEXEC. Errors: ENOBUFS for another index, EMFILE, ENFILE,
+ * ENOMEM.
  *
- * The size in the number is not the struct's: that grows, and the number stays.
+ * The file has the format of KVM_GET_STATS_FD, see there in the kernel's documentation and
+ * <linux/kvm.h>: a header, an identifier, a descriptor for each counter, and the data. Names,
+ * units and the sizes of histograms are all in it; vhost_custom(4) lists them. More may come.
+ * Whoever has the file may read it after the device was closed, too: nothing changes then.
  */
-#define VHOST_CUSTOM_GET_QUEUE_STATS	_IOWR(VHOST_VIRTIO, 0xC0, __u64)
+#define VHOST_CUSTOM_GET_STATS_FD	_IO(VHOST_VIRTIO, 0xC0)
 
 #endif

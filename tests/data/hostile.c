@@ -9,6 +9,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -90,15 +91,14 @@ static void add_table(struct hostile *hostile, uint32_t len)
 
 static uint64_t bad_count(struct hostile *hostile, unsigned int index, unsigned int reason)
 {
-	struct vhost_custom_queue_stats stats;
+	const struct vhc_dev *dev = &hostile->rig.port.dev;
 	uint64_t sum = 0;
 	unsigned int i;
 
-	vhc_get_queue_stats(&hostile->rig.port.dev, index, &stats);
 	if (reason != ANY_REASON)
-		return stats.bad[reason];
+		return vhc_stat_bad(dev, index, reason);
 	for (i = 0; i < VHOST_CUSTOM_BAD_MAX; i++)
-		sum += stats.bad[i];
+		sum += vhc_stat_bad(dev, index, i);
 	return sum;
 }
 
@@ -106,18 +106,18 @@ static uint64_t bad_count(struct hostile *hostile, unsigned int index, unsigned 
 static void expect_counted(struct hostile *hostile, unsigned int index, unsigned int reason)
 {
 	struct vhc_queue *queue = &hostile->rig.port.queue[index];
-	struct vhost_custom_queue_stats stats;
+	uint64_t bad;
 	unsigned int i;
 
 	if (!vhc_eventfd_wait(queue->err, RIG_PATIENCE_MS))
 		fail_msg("the error eventfd was not signalled");
 	assert_int_equal(vhc_eventfd_read(queue->err), 1);
 	rig_settle();
-	vhc_get_queue_stats(&hostile->rig.port.dev, index, &stats);
-	for (i = 0; reason != ANY_REASON && i < VHOST_CUSTOM_BAD_MAX; i++)
-		if (stats.bad[i] != (i == reason ? 1 : 0))
-			fail_msg("bad[%u] is %llu, and bad[%u] should be 1", i,
-				 (unsigned long long)stats.bad[i], reason);
+	for (i = 0; reason != ANY_REASON && i < VHOST_CUSTOM_BAD_MAX; i++) {
+		bad = bad_count(hostile, index, i);
+		if (bad != (i == reason ? 1 : 0))
+			fail_msg("bad[%u] is %" PRIu64 ", and bad[%u] should be 1", i, bad, reason);
+	}
 	assert_int_equal(bad_count(hostile, index, ANY_REASON), 1);
 }
 

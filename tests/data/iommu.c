@@ -196,7 +196,6 @@ static void a_queue_that_stops_forgets_its_own_question_only(const struct varian
 /* A buffer that the IOMMU lets the device read only is no buffer to receive into. */
 static void a_buffer_that_may_not_be_written_comes_back_empty(const struct variant *variant)
 {
-	struct vhost_custom_queue_stats stats;
 	struct vhost_iotlb_msg read_only = {
 		.type = VHOST_IOTLB_UPDATE, .size = VHC_IOMMU_PAGE, .perm = VHOST_ACCESS_RO,
 	};
@@ -219,8 +218,7 @@ static void a_buffer_that_may_not_be_written_comes_back_empty(const struct varia
 	assert_int_equal(vhc_driver_take_used(rig_driver(&rig, VHC_RX), &used), 1);
 	assert_int_equal(used.len, 0);
 	rig_expect_rx(&rig, 7);
-	vhc_get_queue_stats(&rig.port.dev, VHC_RX, &stats);
-	assert_int_equal(stats.bad[VHOST_CUSTOM_BAD_ADDRESS], 1);
+	assert_int_equal(vhc_stat_bad(&rig.port.dev, VHC_RX, VHOST_CUSTOM_BAD_ADDRESS), 1);
 	rig_close(&rig);
 }
 
@@ -274,7 +272,6 @@ static void an_iommu_can_be_taken_away_from_a_running_device(const struct varian
 
 static void a_ring_in_pieces_of_pages_is_refused(const struct variant *variant)
 {
-	struct vhost_custom_queue_stats stats;
 	const struct vhc_driver *driver;
 	struct vhost_iotlb_msg msg;
 	unsigned int i;
@@ -296,8 +293,7 @@ static void a_ring_in_pieces_of_pages_is_refused(const struct variant *variant)
 	}
 	vhc_queue_kick(&rig.port.queue[VHC_TX]);
 	assert_true(vhc_eventfd_wait(rig.port.queue[VHC_TX].err, RIG_PATIENCE_MS));
-	vhc_get_queue_stats(&rig.port.dev, VHC_TX, &stats);
-	assert_true(stats.bad[VHOST_CUSTOM_BAD_RING] > 0);
+	assert_true(vhc_stat_bad(&rig.port.dev, VHC_TX, VHOST_CUSTOM_BAD_RING) > 0);
 	rig_close(&rig);
 }
 

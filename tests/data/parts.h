@@ -9,6 +9,8 @@
 
 extern const struct claim backend_claims[];
 extern const size_t backend_claim_num;
+extern const struct claim counter_claims[];
+extern const size_t counter_claim_num;
 extern const struct claim fair_claims[];
 extern const size_t fair_claim_num;
 extern const struct claim hostile_claims[];

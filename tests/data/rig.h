@@ -7,6 +7,7 @@
 #define TESTS_RIG_H
 
 #include "claims.h"
+#include "stats.h"
 #include "traffic.h"
 
 /* How long a device may take for anything at all. */

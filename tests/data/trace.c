@@ -45,14 +45,13 @@ static void expect_signals(const struct tracefs *trace, struct rig *rig, unsigne
 {
 	struct traced publish = tracefs_read(trace, queue, "used_publish", "chains");
 	struct traced signal = tracefs_read(trace, queue, "signal", "sent");
-	struct vhost_custom_queue_stats stats;
 
-	vhc_get_queue_stats(&rig->port.dev, queue, &stats);
 	assert_int_equal(publish.count, FRAMES);
 	assert_int_equal(publish.sum, FRAMES);
 	assert_int_equal(signal.count, FRAMES);
-	assert_int_equal(signal.sum, stats.signals);
-	assert_int_equal(tracefs_read(trace, queue, "kick", NULL).count, stats.kicks);
+	assert_int_equal(signal.sum, vhc_stat(&rig->port.dev, queue, "signals"));
+	assert_int_equal(tracefs_read(trace, queue, "kick", NULL).count,
+			 vhc_stat(&rig->port.dev, queue, "kicks"));
 }
 
 static void each_step_of_a_frame_is_traced(const struct variant *variant)

@@ -54,7 +54,7 @@ static struct wanted {
 	{ "NET_SET_BACKEND 0: ffffffff", 0, 9999, "`NET_SET_BACKEND` with fd -1", false },
 	{ "NET_SET_BACKEND 1: ffffffff", 0, 9999, "`NET_SET_BACKEND` with fd -1", false },
 	{ "workers' end", 605, 9999, "NEW_WORKER and the like", false },
-	{ "GET_QUEUE_STATS*", 0, 9999, "counters", false },
+	{ "GET_STATS_FD*", 0, 9999, "counters", false },
 };
 
 static struct record *records[2];

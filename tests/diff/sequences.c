@@ -338,7 +338,7 @@ static void numbers(void)
 		call_u64("number e0, bad index", number(direction, 0xe0, 8), 2);
 		call_u64("another type", number(direction, 0xe0, 8) ^ 0x100, 0);
 	}
-	call_u64("GET_QUEUE_STATS", VHOST_CUSTOM_GET_QUEUE_STATS, 0);
+	call_u64("GET_STATS_FD", VHOST_CUSTOM_GET_STATS_FD, 0);
 }
 
 static void try_read(const char *name, size_t size)

@@ -21,6 +21,8 @@
 
 #include "newer.h"
 #include "port.h"
+#include "stats.h"
+#include "worker.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -814,7 +816,7 @@ static void every_ioctl_number_answers_like_vhost_net(const struct variant *vari
 		dir = i % 4;
 		nr = i / 4 % 256;
 		request = _IOC(dir, VHOST_VIRTIO, nr, sizes[i / 1024]);
-		if (request == VHOST_CUSTOM_GET_QUEUE_STATS ||
+		if (request == VHOST_CUSTOM_GET_STATS_FD ||
 		    request == VHOST_GET_FEATURES || request == VHOST_NEW_WORKER ||
 		    request == VHOST_FREE_WORKER || request == VHOST_ATTACH_VRING_WORKER ||
 		    request == VHOST_GET_VRING_WORKER || nr == 0x83)
@@ -891,62 +893,74 @@ static void there_is_nothing_to_read_at_first(const struct variant *variant)
 
 static void counters_start_at_zero_and_need_no_owner(const struct variant *variant)
 {
-	struct vhost_custom_queue_stats stats, zero;
 	struct vhc_dev dev = opened(variant);
-	unsigned int i;
+	struct vhc_stats stats;
+	unsigned int i, item, queue;
 
-	for (i = 0; i < VHC_QUEUES; i++) {
-		assert_result(__vhc_get_queue_stats(&dev, i, &stats), 0);
-		assert_int_equal(stats.size, sizeof(stats));
-		memset(&zero, 0, sizeof(zero));
-		zero.index = i;
-		zero.size = sizeof(zero);
-		assert_memory_equal(&stats, &zero, sizeof(zero));
+	for (queue = 0; queue < VHC_QUEUES; queue++) {
+		vhc_stats_get(&dev, queue, &stats);
+		assert_true(stats.header->num_desc > VHOST_CUSTOM_BAD_MAX);
+		assert_non_null(strstr(stats.id, queue == VHC_RX ? "-rx" : "-tx"));
+		for (i = 0; i < stats.header->num_desc; i++) {
+			const struct kvm_stats_desc *desc = vhc_stats_desc(&stats, i);
+
+			assert_true(desc->size > 0);
+			assert_ptr_equal(vhc_stats_find(&stats, desc->name), desc);
+			for (item = 0; item < desc->size; item++)
+				assert_int_equal(vhc_stats_data(&stats, desc)[item], 0);
+		}
+		vhc_stats_free(&stats);
 	}
 }
 
-static void counters_of_no_queue_and_no_size_are_refused(const struct variant *variant)
+static void counters_of_no_queue_are_refused(const struct variant *variant)
 {
-	struct vhost_custom_queue_stats stats = { .index = 2, .size = sizeof(stats) };
 	struct vhc_dev dev = opened(variant);
 
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -ENOBUFS);
-	stats.index = ~0U;
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -ENOBUFS);
-	stats.index = 0;
-	stats.size = 0;
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -EINVAL);
-	stats.size = offsetof(struct vhost_custom_queue_stats, signals);
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -EINVAL);
-	stats.size = 4097;
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &stats), -E2BIG);
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, bad_pointer), -EFAULT);
+	assert_result(__vhc_get_stats_fd(&dev, VHC_QUEUES), -ENOBUFS);
+	assert_result(__vhc_get_stats_fd(&dev, ~0UL), -ENOBUFS);
 }
 
-/* An older and a newer program than the module. */
-static void counters_fit_the_callers_struct(const struct variant *variant)
+static void counters_are_a_file_to_read(const struct variant *variant)
 {
-	struct {
-		struct vhost_custom_queue_stats stats;
-		char more[64];
-	} big;
-	size_t small = offsetof(struct vhost_custom_queue_stats, dropped);
 	struct vhc_dev dev = opened(variant);
-	unsigned int i;
+	int fd = vhc_get_stats_fd(&dev, VHC_RX);
+	char whole[8192], parts[8192];
+	ssize_t size = read(fd, whole, sizeof(whole)), i;
 
-	memset(&big, 0xa5, sizeof(big));
-	big.stats.index = 0;
-	big.stats.size = sizeof(big);
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &big), 0);
-	assert_int_equal(big.stats.size, sizeof(big.stats));
-	for (i = 0; i < sizeof(big.more); i++)
-		assert_int_equal(big.more[i], 0);
-	memset(&big, 0xa5, sizeof(big));
-	big.stats.index = 0;
-	big.stats.size = small;
-	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_GET_QUEUE_STATS, &big), 0);
-	for (i = small; i < sizeof(big); i++)
-		assert_int_equal(((unsigned char *)&big)[i], 0xa5);
+	assert_in_range(size, 1000, sizeof(whole) - 1);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(fd, whole, 1), -1);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	for (i = 0; read(fd, parts + i, 1) == 1; i++)
+		;
+	assert_int_equal(i, size);
+	assert_memory_equal(whole, parts, size);
+	assert_int_equal(pread(fd, whole, sizeof(whole), size), 0);
+	assert_int_equal(pread(fd, bad_pointer, size, 0), -1);
+	assert_int_equal(errno, EFAULT);
+	close(fd);
+}
+
+/* Who keeps the file, as a monitor does, keeps neither the tap nor the worker. */
+static void counters_outlive_the_device(const struct variant *variant)
+{
+	struct vhc_dev dev = opened(variant);
+	struct vhc_workers workers;
+	struct vhc_stats stats;
+	int fd;
+
+	vhc_set_owner(&dev);
+	vhc_workers_read(&workers);
+	assert_int_equal(workers.count, 1);
+	fd = vhc_get_stats_fd(&dev, VHC_TX);
+	vhc_close(&dev);
+	vhc_workers_read(&workers);
+	assert_int_equal(workers.count, 0);
+	assert_int_equal(vhc_stats_read(fd, &stats), 0);
+	assert_non_null(vhc_stats_find(&stats, "packets"));
+	vhc_stats_free(&stats);
+	close(fd);
 }
 
 static const struct claim claims[] = {
@@ -1006,8 +1020,9 @@ static const struct claim claims[] = {
 	ON(ON_BOTH, a_mapping_without_iotlb_is_a_fault),
 	ON(ON_BOTH, there_is_nothing_to_read_at_first),
 	ON(ON_VHOST_CUSTOM, counters_start_at_zero_and_need_no_owner),
-	ON(ON_VHOST_CUSTOM, counters_of_no_queue_and_no_size_are_refused),
-	ON(ON_VHOST_CUSTOM, counters_fit_the_callers_struct),
+	ON(ON_VHOST_CUSTOM, counters_of_no_queue_are_refused),
+	ON(ON_VHOST_CUSTOM, counters_are_a_file_to_read),
+	ON(ON_VHOST_CUSTOM, counters_outlive_the_device),
 };
 
 int main(int argc, char **argv)

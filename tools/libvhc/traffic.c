@@ -14,6 +14,7 @@
 #include <endian.h>
 
 #include "frame.h"
+#include "stats.h"
 #include "traffic.h"
 
 enum {
@@ -948,15 +949,12 @@ bool vhc_report_agrees(const struct vhc_traffic_report *report, const struct vhc
 		       char *why, size_t size)
 {
 	const struct vhc_flow_report *rx = &report->flow[VHC_RX], *tx = &report->flow[VHC_TX];
-	struct vhost_custom_queue_stats stats[VHC_QUEUES];
 
-	vhc_get_queue_stats(dev, VHC_RX, &stats[VHC_RX]);
-	vhc_get_queue_stats(dev, VHC_TX, &stats[VHC_TX]);
-	return !differ(why, size, "TX packets", stats[VHC_TX].packets, tx->chains) &&
-	       !differ(why, size, "TX bytes", stats[VHC_TX].bytes, tx->bytes) &&
-	       !differ(why, size, "TX signals", stats[VHC_TX].signals, tx->signals) &&
-	       !differ(why, size, "RX packets", stats[VHC_RX].packets,
+	return !differ(why, size, "TX packets", vhc_stat(dev, VHC_TX, "packets"), tx->chains) &&
+	       !differ(why, size, "TX bytes", vhc_stat(dev, VHC_TX, "bytes"), tx->bytes) &&
+	       !differ(why, size, "TX signals", vhc_stat(dev, VHC_TX, "signals"), tx->signals) &&
+	       !differ(why, size, "RX packets", vhc_stat(dev, VHC_RX, "packets"),
 		       rx->received + rx->doubled + rx->foreign + rx->damaged) &&
-	       !differ(why, size, "RX bytes", stats[VHC_RX].bytes, rx->bytes) &&
-	       !differ(why, size, "RX signals", stats[VHC_RX].signals, rx->signals);
+	       !differ(why, size, "RX bytes", vhc_stat(dev, VHC_RX, "bytes"), rx->bytes) &&
+	       !differ(why, size, "RX signals", vhc_stat(dev, VHC_RX, "signals"), rx->signals);
 }

@@ -71,7 +71,7 @@ static const struct {
 	{ VHOST_SET_BACKEND_FEATURES, "VHOST_SET_BACKEND_FEATURES" },
 	{ VHOST_GET_BACKEND_FEATURES, "VHOST_GET_BACKEND_FEATURES" },
 	{ VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND" },
-	{ VHOST_CUSTOM_GET_QUEUE_STATS, "VHOST_CUSTOM_GET_QUEUE_STATS" },
+	{ VHOST_CUSTOM_GET_STATS_FD, "VHOST_CUSTOM_GET_STATS_FD" },
 };
 
 /* Why an ioctl usually fails; request 0 stands for any. The first match counts. */
@@ -194,9 +194,11 @@ void vhc_close(struct vhc_dev *dev)
  */
 bool vhc_is_custom(const struct vhc_dev *dev)
 {
-	struct vhost_custom_queue_stats stats;
+	int fd = __vhc_get_stats_fd(dev, VHC_RX);
 
-	return !__vhc_get_queue_stats(dev, VHC_RX, &stats);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static const struct {
@@ -894,30 +896,30 @@ int __vhc_get_fork_from_owner(const struct vhc_dev *dev, uint8_t *value)
 }
 
 /**
- * __vhc_get_queue_stats() - VHOST_CUSTOM_GET_QUEUE_STATS
+ * __vhc_get_stats_fd() - VHOST_CUSTOM_GET_STATS_FD
  * @dev: the device.
  * @index: queue.
- * @stats: filled.
  *
- * Return: 0 or -errno.
+ * Return: a file to read counters from, or -errno.
  */
-int __vhc_get_queue_stats(const struct vhc_dev *dev, unsigned int index,
-			  struct vhost_custom_queue_stats *stats)
+int __vhc_get_stats_fd(const struct vhc_dev *dev, unsigned long index)
 {
-	memset(stats, 0, sizeof(*stats));
-	stats->index = index;
-	stats->size = sizeof(*stats);
-	return __vhc_ioctl(dev, VHOST_CUSTOM_GET_QUEUE_STATS, stats);
+	int fd = ioctl(dev->fd, VHOST_CUSTOM_GET_STATS_FD, index);
+
+	return fd < 0 ? -errno : fd;
 }
 
 /**
- * vhc_get_queue_stats() - VHOST_CUSTOM_GET_QUEUE_STATS, or give up
+ * vhc_get_stats_fd() - VHOST_CUSTOM_GET_STATS_FD, or give up
  * @dev: the device; /dev/vhost-custom.
  * @index: queue.
- * @stats: filled.
+ *
+ * Return: a file to read counters from.
  */
-void vhc_get_queue_stats(const struct vhc_dev *dev, unsigned int index,
-			 struct vhost_custom_queue_stats *stats)
+int vhc_get_stats_fd(const struct vhc_dev *dev, unsigned int index)
 {
-	check(dev, VHOST_CUSTOM_GET_QUEUE_STATS, __vhc_get_queue_stats(dev, index, stats));
+	int fd = __vhc_get_stats_fd(dev, index);
+
+	check(dev, VHOST_CUSTOM_GET_STATS_FD, fd < 0 ? fd : 0);
+	return fd;
 }

@@ -127,8 +127,7 @@ void vhc_set_vring_busyloop_timeout(const struct vhc_dev *dev, unsigned int inde
 				    unsigned int usecs);
 unsigned int vhc_get_vring_busyloop_timeout(const struct vhc_dev *dev, unsigned int index);
 void vhc_net_set_backend(const struct vhc_dev *dev, unsigned int index, int fd);
-void vhc_get_queue_stats(const struct vhc_dev *dev, unsigned int index,
-			 struct vhost_custom_queue_stats *stats);
+int vhc_get_stats_fd(const struct vhc_dev *dev, unsigned int index);
 
 /* the same, returning -errno */
 int __vhc_get_features(const struct vhc_dev *dev, uint64_t *features);
@@ -163,7 +162,6 @@ int __vhc_get_vring_worker(const struct vhc_dev *dev, unsigned int index,
 			   unsigned int *worker);
 int __vhc_set_fork_from_owner(const struct vhc_dev *dev, uint8_t value);
 int __vhc_get_fork_from_owner(const struct vhc_dev *dev, uint8_t *value);
-int __vhc_get_queue_stats(const struct vhc_dev *dev, unsigned int index,
-			  struct vhost_custom_queue_stats *stats);
+int __vhc_get_stats_fd(const struct vhc_dev *dev, unsigned long index);
 
 #endif

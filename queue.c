@@ -141,16 +141,18 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	return vq->private_data;
 }
 
-/* What a kick announced would have been seen without it, but not when. */
+/*
+ * A kick announces chains that are seen now; or later, as RX looks only when there is a frame; or
+ * that were seen just before it came.
+ */
 static void count_kicks_avoided(struct vhc_queue *queue)
 {
-	struct vhc_stats *stats = &queue->stats;
-	u64 kicks = stats->kicks - queue->run_kicks;
+	unsigned int kicks = queue->kicks_pending, news = queue->ring.news;
 
-	if (queue->ring.news > kicks)
-		stats->kicks_avoided += queue->ring.news - kicks;
+	if (news > kicks)
+		queue->stats.kicks_avoided += news - kicks;
+	queue->kicks_pending = news < kicks;
 	queue->ring.news = 0;
-	queue->run_kicks = stats->kicks;
 }
 
 /**
@@ -267,6 +269,20 @@ void vhc_queue_wait_for_memory(struct vhc_queue *queue)
 }
 
 /**
+ * vhc_queue_poll_done() - account for a poll
+ * @queue: the queue.
+ * @hit: work came.
+ */
+void vhc_queue_poll_done(struct vhc_queue *queue, bool hit)
+{
+	if (hit)
+		queue->stats.poll_hits++;
+	else
+		queue->stats.poll_misses++;
+	trace_poll(queue, hit);
+}
+
+/**
  * vhc_queue_may_poll() - should a run that has nothing to do go on looking for work?
  * @queue: the queue; VHOST_SET_VRING_BUSYLOOP_TIMEOUT says for how long.
  * @end: 0 at first; the caller keeps it, and sets it to 0 again when there was work.
@@ -285,7 +301,7 @@ bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end)
 		*end = now + (u64)usecs * NSEC_PER_USEC;
 	if (now >= *end || need_resched() || signal_pending(current) ||
 	    vhc_has_work(&queue->vq)) {
-		queue->stats.poll_misses++;
+		vhc_queue_poll_done(queue, false);
 		*end = 0;
 		return false;
 	}

@@ -268,11 +268,12 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 		return -EFAULT;
 	if (unlikely(ret != need))
 		return -EMSGSIZE;
-	if (gso)
-		queue->stats.gso++;
 	if (proof)
 		rx->direct = VHC_BATCH - 1;
-	return rx_finish_header(queue, &header, got);
+	ret = rx_finish_header(queue, &header, got);
+	if (!ret && gso)
+		queue->stats.gso++;
+	return ret;
 }
 
 /*
@@ -392,6 +393,7 @@ void vhc_rx_kick(struct vhost_work *work)
 
 	mutex_lock(&queue->vq.mutex);
 	queue->stats.kicks++;
+	queue->kicks_pending++;
 	trace_kick(queue);
 	rx_run(queue);
 	mutex_unlock(&queue->vq.mutex);

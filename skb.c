@@ -161,16 +161,17 @@ int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
 	hdr.num_buffers = __cpu_to_virtio16(vhc_ring_le(&queue->ring), chains);
 
 	err = frame_put(queue->vq.iov, skb, &hdr, queue->hdr_len);
-	if (hdr.hdr.gso_type)
-		queue->stats.gso++;
 	rx->direct--;
 	rx->packets++;
 	rx->bytes += skb->len;
-	if (likely(!err))
-		consume_skb(skb);
-	else
+	if (unlikely(err)) {
 		kfree_skb(skb);
-	return err;
+		return err;
+	}
+	if (hdr.hdr.gso_type)
+		queue->stats.gso++;
+	consume_skb(skb);
+	return 0;
 }
 
 /**

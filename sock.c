@@ -2,7 +2,7 @@
 /*
  * Backends: from a file descriptor to a socket that carries a queue's frames.
  *
- * Called by vhost_custom.c and rx.c, in process context. A socket that is got holds a
+ * Called by vhost_custom.c, rx.c and debugfs.c, in process context. A socket that is got holds a
  * reference to its file until it is put.
  */
 #include <linux/file.h>
@@ -90,6 +90,62 @@ static struct net_device *tun_device(struct file *file, struct net *net)
 	if (sscanf(text, "iff:\t%15s", name) != 1)
 		return NULL;
 	return dev_get_by_name(net, name);
+}
+
+static void packet_device_name(struct socket *sock, char *name)
+{
+	struct sockaddr_storage addr = {};
+	const struct sockaddr_ll *ll = (const struct sockaddr_ll *)&addr;
+	struct net_device *dev = NULL;
+
+	if (sock->ops->getname(sock, (struct sockaddr *)&addr, 0) > 0)
+		dev = dev_get_by_index(sock_net(sock->sk), ll->sll_ifindex);
+	if (dev) {
+		strscpy(name, dev->name, IFNAMSIZ);
+		dev_put(dev);
+	}
+}
+
+static void tap_device_name(struct socket *sock, char *name)
+{
+	struct tap_queue *queue = container_of(sock, struct tap_queue, sock);
+	struct tap_dev *tap;
+
+	rtnl_lock();
+	tap = rtnl_dereference(queue->tap);
+	if (tap)
+		strscpy(name, tap->dev->name, IFNAMSIZ);
+	rtnl_unlock();
+}
+
+/**
+ * vhc_sock_device_name() - the network device that frames go to and come from
+ * @file: of a socket from vhc_sock_get().
+ * @name: %IFNAMSIZ bytes, for its name; as it was if there is none, or if it is in another
+ *	network namespace than the file.
+ *
+ * Context: process; takes the RTNL.
+ */
+void vhc_sock_device_name(struct file *file, char *name)
+{
+	struct socket *sock = packet_socket(file);
+	struct net_device *dev;
+
+	if (sock) {
+		packet_device_name(sock, name);
+		return;
+	}
+	sock = tap_get_socket(file);
+	if (!IS_ERR(sock)) {
+		tap_device_name(sock, name);
+		return;
+	}
+	sock = tun_get_socket(file);
+	dev = IS_ERR(sock) ? NULL : tun_device(file, sock_net(sock->sk));
+	if (dev) {
+		strscpy(name, dev->name, IFNAMSIZ);
+		dev_put(dev);
+	}
 }
 
 /**

@@ -145,6 +145,23 @@ TRACE_EVENT(signal,
 		  __entry->sent)
 );
 
+/* A run that had nothing to do polled: did work come? */
+TRACE_EVENT(poll,
+	TP_PROTO(const struct vhc_queue *queue, bool hit),
+	TP_ARGS(queue, hit),
+	TP_STRUCT__entry(
+		__field(u32, instance)
+		__field(u32, queue)
+		__field(u32, hit)
+	),
+	TP_fast_assign(
+		__entry->instance = vhc_queue_net(queue)->instance;
+		__entry->queue = vhc_queue_index(queue);
+		__entry->hit = hit;
+	),
+	TP_printk("instance=%u queue=%u hit=%u", __entry->instance, __entry->queue, __entry->hit)
+);
+
 /* The VMM is asked for the translation of an address: perm is that of VHOST_IOTLB_MISS. */
 TRACE_EVENT(iotlb_miss,
 	TP_PROTO(const struct vhc_queue *queue, u64 iova, u8 perm),

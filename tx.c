@@ -109,6 +109,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 		if (likely(run->sock->ops->sendmsg(run->sock, &msg, 0) >= 0)) {
 			queue->stats.packets += tx->num;
 			queue->stats.bytes += tx->bytes;
+			queue->stats.gso += tx->gso;
 			vhc_count(queue->stats.batch, tx->num);
 		} else {
 			/* Only a tap without its device refuses a batch; it took nothing. */
@@ -118,6 +119,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 		}
 		tx->num = 0;
 		tx->bytes = 0;
+		tx->gso = 0;
 		frag_reuse(tx);
 	}
 	vhc_queue_publish(queue);
@@ -189,7 +191,7 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	if (unlikely(!csum_fits(hdr, vhc_ring_le(&queue->ring), len)))
 		return -EBADMSG;
 	if (hdr->gso_type)
-		queue->stats.gso++;
+		tx->gso++;
 
 	tx->frag_used += size;
 	tx->frag_refs--;
@@ -426,6 +428,7 @@ void vhc_tx_kick(struct vhost_work *work)
 
 	mutex_lock(&queue->vq.mutex);
 	queue->stats.kicks++;
+	queue->kicks_pending++;
 	trace_kick(queue);
 	tx_run(queue);
 	mutex_unlock(&queue->vq.mutex);

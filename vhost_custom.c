@@ -69,6 +69,7 @@ static int vhc_open(struct inode *inode, struct file *file)
 		       NULL);
 	vhc_queue_init(&net->queue[VHC_RX], vhc_rx_ready, EPOLLIN);
 	vhc_queue_init(&net->queue[VHC_TX], vhc_tx_ready, EPOLLOUT);
+	vhc_debugfs_add(net);
 	file->private_data = net;
 	return 0;
 }
@@ -114,13 +115,16 @@ static void stop(struct vhc_net *net)
  * 2. A run: stop() waits for those that began, and a later one finds no socket.
  * 3. A wake-up by a tap: its wait entry is removed in stop(), under the wait queue's lock.
  * 4. A wake-up by a kick: removed by vhost_dev_stop().
- * 5. Work queued by one of these before: flushed by vhost_dev_stop(); the worker is gone
+ * 5. A reader of its state in debugfs: waited for when that is removed.
+ * 6. A reader of its counters: they have a reference to the memory, which goes last.
+ * 7. Work queued by one of these before: flushed by vhost_dev_stop(); the worker is gone
  *    after vhost_dev_cleanup().
  */
 static int vhc_release(struct inode *inode, struct file *file)
 {
 	struct vhc_net *net = file->private_data;
 
+	vhc_debugfs_remove(net);
 	mutex_lock(&net->dev.mutex);
 	stop(net);
 	mutex_unlock(&net->dev.mutex);
@@ -235,6 +239,7 @@ static long reset_owner(struct vhc_net *net)
 		return -ENOMEM;
 	stop(net);
 	vhost_dev_reset_owner(&net->dev, umem);
+	net->owner = 0;
 	return set_features(net, no_features);
 }
 
@@ -364,6 +369,8 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case VHOST_SET_OWNER:
 		ret = vhost_dev_set_owner(&net->dev);
+		if (!ret)
+			net->owner = task_tgid_nr(current);
 		break;
 	case VHOST_RESET_OWNER:
 		ret = reset_owner(net);
@@ -424,12 +431,19 @@ static int __init vhc_init(void)
 {
 	int err = vhc_layout_check();
 
-	return err ?: misc_register(&vhc_misc);
+	if (err)
+		return err;
+	vhc_debugfs_init();
+	err = misc_register(&vhc_misc);
+	if (err)
+		vhc_debugfs_exit();
+	return err;
 }
 
 static void __exit vhc_exit(void)
 {
 	misc_deregister(&vhc_misc);
+	vhc_debugfs_exit();
 }
 
 module_init(vhc_init);

@@ -9,7 +9,7 @@
  *
  * Layers: calls go down only.
  *	vhost_custom.c
- *	tx.c rx.c
+ *	tx.c rx.c debugfs.c
  *	queue.c log.c skb.c sock.c
  *	ring.c, ring_split.c, mem.c
  *	stats.c, trace.h, compat/
@@ -122,6 +122,7 @@ struct vhc_rx {
  * @frag_refs: references to it that no frame has yet.
  * @num: frames in @xdp that were not sent yet; 0 between runs.
  * @bytes: their bytes.
+ * @gso: those of them that are for several segments.
  * @batches: the socket takes frames in batches; set with the socket.
  * @xdp: frames for one sendmsg().
  */
@@ -133,6 +134,7 @@ struct vhc_tx {
 	unsigned int frag_refs;
 	unsigned int num;
 	unsigned int bytes;
+	unsigned int gso;
 	struct xdp_buff xdp[VHC_BATCH];
 };
 
@@ -154,7 +156,7 @@ struct vhc_tx {
  * @stats: counters.
  * @run_packets: of @stats when the run began.
  * @run_bytes: of @stats when the run began.
- * @run_kicks: of @stats when the run before it ended.
+ * @kicks_pending: kicks whose chains were not seen; at most one of former runs'.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
  */
@@ -170,7 +172,7 @@ struct vhc_queue {
 	struct vhc_stats stats;
 	u64 run_packets;
 	u64 run_bytes;
-	u64 run_kicks;
+	unsigned int kicks_pending;
 	union {
 		struct vhc_rx rx;
 		struct vhc_tx tx;
@@ -189,12 +191,14 @@ struct vhc_queue {
  * @ref: the open file, and those from VHOST_CUSTOM_GET_STATS_FD.
  * @instance: counts files that were opened; the same number is in no two of them.
  * @owner: process that VHOST_SET_OWNER came from, or 0.
+ * @debugfs: see debugfs.c.
  */
 struct vhc_net {
 	struct vhost_dev dev;
 	struct kref ref;
 	unsigned int instance;
 	pid_t owner;
+	struct dentry *debugfs;
 	struct vhost_virtqueue *vqs[VHC_QUEUES];
 	struct vhc_queue queue[VHC_QUEUES];
 };
@@ -203,15 +207,6 @@ struct vhc_net {
 static inline void vhc_count(u64 *buckets, unsigned int value)
 {
 	buckets[likely(value == 1) ? 1 : fls(value)]++;
-}
-
-/* Work was found: if the run polled for it, that was worth it. */
-static inline void vhc_poll_ended(struct vhc_queue *queue, u64 *end)
-{
-	if (unlikely(*end)) {
-		queue->stats.poll_hits++;
-		*end = 0;
-	}
 }
 
 static inline void vhc_net_free(struct kref *ref)
@@ -249,8 +244,18 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
 void vhc_queue_wait_for_memory(struct vhc_queue *queue);
 bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end);
+void vhc_queue_poll_done(struct vhc_queue *queue, bool hit);
 void vhc_queue_requeue(struct vhc_queue *queue);
 void vhc_queue_woken(struct vhc_queue *queue);
+
+/* Work was found: if the run polled for it, that was worth it. */
+static inline void vhc_poll_ended(struct vhc_queue *queue, u64 *end)
+{
+	if (unlikely(*end)) {
+		vhc_queue_poll_done(queue, true);
+		*end = 0;
+	}
+}
 
 /* rx.c, tx.c: the work functions, on the worker */
 void vhc_rx_kick(struct vhost_work *work);
@@ -265,6 +270,7 @@ void vhc_tx_free(struct vhc_queue *queue);
 struct socket *vhc_sock_get(int fd);
 void vhc_sock_put(struct socket *sock);
 struct ptr_ring *vhc_sock_ring(struct socket *sock);
+void vhc_sock_device_name(struct file *file, char *name);
 bool vhc_sock_is_ethernet(struct socket *sock, struct vhc_tun *tun);
 bool vhc_tun_is_there(const struct vhc_tun *tun);
 void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int bytes);
@@ -288,5 +294,11 @@ void vhc_log_used(void *opaque, u32 offset, u32 len);
 /* stats.c: readers of the counters; any process context */
 int vhc_stats_get_fd(struct vhc_net *net, unsigned long index);
 void vhc_stats_show(struct vhc_net *net, struct seq_file *m);
+
+/* debugfs.c: the state of open files; any process context */
+void vhc_debugfs_add(struct vhc_net *net);
+void vhc_debugfs_remove(struct vhc_net *net);
+void vhc_debugfs_init(void);
+void vhc_debugfs_exit(void);
 
 #endif

@@ -501,6 +501,7 @@ int main(int argc, char **argv)
 	claims_add(iommu_claims, iommu_claim_num);
 	claims_add(log_claims, log_claim_num);
 	claims_add(receive_claims, receive_claim_num);
+	claims_add(state_claims, state_claim_num);
 	claims_add(trace_claims, trace_claim_num);
 	claims_add(live_claims, live_claim_num);
 	claims_add(hostile_claims, hostile_claim_num);

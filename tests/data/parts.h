@@ -23,6 +23,8 @@ extern const struct claim log_claims[];
 extern const size_t log_claim_num;
 extern const struct claim receive_claims[];
 extern const size_t receive_claim_num;
+extern const struct claim state_claims[];
+extern const size_t state_claim_num;
 extern const struct claim trace_claims[];
 extern const size_t trace_claim_num;
 

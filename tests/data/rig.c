@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -313,4 +314,27 @@ void rig_reset_queue(struct rig *rig, unsigned int index)
 	vhc_port_addr(&rig->port, index, &addr);
 	vhc_set_vring_addr(&rig->port.dev, &addr);
 	vhc_port_start_queue(&rig->port, index);
+}
+
+/**
+ * rig_instance() - the number that the module gave to the device
+ * @rig: the rig.
+ *
+ * Return: it; never 0.
+ */
+unsigned int rig_instance(const struct rig *rig)
+{
+	char path[64], line[256];
+	unsigned int number = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rig->port.dev.fd);
+	in = fopen(path, "re");
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in))
+		if (sscanf(line, "instance: %u", &number) == 1)
+			break;
+	fclose(in);
+	assert_int_not_equal(number, 0);
+	return number;
 }

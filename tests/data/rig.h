@@ -45,6 +45,7 @@ void rig_send_rx(struct rig *rig, uint64_t number, size_t len);
 void rig_expect_rx(struct rig *rig, uint64_t want);
 void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want);
 void rig_settle(void);
+unsigned int rig_instance(const struct rig *rig);
 void rig_reset_queue(struct rig *rig, unsigned int index);
 
 #endif

@@ -160,10 +160,39 @@ static void a_question_to_the_vmm_is_traced(const struct variant *variant)
 	assert_int_equal(traced.count, 1);
 	assert_int_equal(traced.sum, miss.iova);
 	assert_int_equal(tracefs_read(&trace, VHC_TX, "iotlb_miss", "perm").sum, VHOST_ACCESS_RO);
+	assert_int_equal(vhc_stat(&rig.port.dev, VHC_TX, "iotlb_misses"), 1);
 	tracefs_close(&trace);
 	vhc_iommu_start(&rig.port.iommu);
 	vhc_iommu_map(&rig.port.iommu, miss.iova, 1);
 	rig_expect_tx(&rig, 200);
+	rig_close(&rig);
+}
+
+static void a_poll_is_traced(const struct variant *variant)
+{
+	struct tracefs trace;
+	struct traced poll;
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, NULL);
+	buffer = vhc_mem_alloc(&rig.port.mem, BUFFER, 64);
+	vhc_set_vring_busyloop_timeout(&rig.port.dev, VHC_RX, 1);
+	tracefs_open(&trace, &rig);
+	rig_start(&rig);
+	for (i = 0; i < FRAMES; i++) {
+		rig_post_rx(&rig, buffer, BUFFER);
+		rig_send_rx(&rig, i, RX_LEN);
+		rig_expect_rx(&rig, i);
+		rig_settle();
+	}
+	poll = tracefs_read(&trace, VHC_RX, "poll", "hit");
+	/* Also of the run that the first buffer's kick causes, if the frame comes later. */
+	assert_in_range(poll.count, FRAMES, FRAMES + 2);
+	assert_int_equal(poll.count, vhc_stat(&rig.port.dev, VHC_RX, "poll_misses"));
+	assert_int_equal(poll.sum, 0);
+	tracefs_close(&trace);
 	rig_close(&rig);
 }
 
@@ -172,6 +201,7 @@ const struct claim trace_claims[] = {
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, each_step_of_a_frame_is_traced),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_queue_s_begin_and_end_are_traced),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_bad_chain_is_traced),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_poll_is_traced),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1 | VHC_F_ACCESS_PLATFORM, 0,
 	     a_question_to_the_vmm_is_traced),
 };

@@ -18,23 +18,6 @@
 
 enum { CPUS_MOST = 64 };
 
-static unsigned int instance_of(const struct rig *rig)
-{
-	char path[64], line[256];
-	unsigned int number = 0;
-	FILE *in;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rig->port.dev.fd);
-	in = fopen(path, "re");
-	assert_non_null(in);
-	while (fgets(line, sizeof(line), in))
-		if (sscanf(line, "instance: %u", &number) == 1)
-			break;
-	fclose(in);
-	assert_int_not_equal(number, 0);
-	return number;
-}
-
 static void write_file(const char *path, const char *text)
 {
 	FILE *out = fopen(path, "we");
@@ -99,7 +82,7 @@ void tracefs_open(struct tracefs *trace, const struct rig *rig)
 	if (mkdir(INSTANCE, 0700))
 		fail_msg("%s: %s", INSTANCE, strerror(errno));
 	set_events("1");
-	trace->instance = instance_of(rig);
+	trace->instance = rig_instance(rig);
 }
 
 /**

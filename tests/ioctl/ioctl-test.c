@@ -22,7 +22,6 @@
 #include "newer.h"
 #include "port.h"
 #include "stats.h"
-#include "worker.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -942,27 +941,6 @@ static void counters_are_a_file_to_read(const struct variant *variant)
 	close(fd);
 }
 
-/* Who keeps the file, as a monitor does, keeps neither the tap nor the worker. */
-static void counters_outlive_the_device(const struct variant *variant)
-{
-	struct vhc_dev dev = opened(variant);
-	struct vhc_workers workers;
-	struct vhc_stats stats;
-	int fd;
-
-	vhc_set_owner(&dev);
-	vhc_workers_read(&workers);
-	assert_int_equal(workers.count, 1);
-	fd = vhc_get_stats_fd(&dev, VHC_TX);
-	vhc_close(&dev);
-	vhc_workers_read(&workers);
-	assert_int_equal(workers.count, 0);
-	assert_int_equal(vhc_stats_read(fd, &stats), 0);
-	assert_non_null(vhc_stats_find(&stats, "packets"));
-	vhc_stats_free(&stats);
-	close(fd);
-}
-
 static const struct claim claims[] = {
 	ON(ON_BOTH, features_of_the_vhost_core_are_offered),
 	ON(ON_BOTH, each_offered_feature_is_accepted_without_owner),
@@ -1022,7 +1000,6 @@ static const struct claim claims[] = {
 	ON(ON_VHOST_CUSTOM, counters_start_at_zero_and_need_no_owner),
 	ON(ON_VHOST_CUSTOM, counters_of_no_queue_are_refused),
 	ON(ON_VHOST_CUSTOM, counters_are_a_file_to_read),
-	ON(ON_VHOST_CUSTOM, counters_outlive_the_device),
 };
 
 int main(int argc, char **argv)

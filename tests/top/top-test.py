@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""vhc-top on devices that vhc-test plays the guest of: does it say what the module counts?
+
+Runs in a host of tests/vm, by tests/in-host, and prints TAP.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import traceback
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+VHC_TOP, VHC_TEST = TOP / 'tools/vhc-top', TOP / 'tools/vhc-test'
+STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
+PATIENCE = 60
+CLAIMS = []
+
+
+def claim(function):
+    CLAIMS.append(function)
+    return function
+
+
+def need(good, *what):
+    if not good:
+        raise AssertionError(' '.join(map(str, what)))
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        need(time.monotonic() < end, 'no', what, 'in', PATIENCE, 's')
+        time.sleep(0.05)
+
+
+class Guest:
+    """A vhc-test that sends frames until it is stopped."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([VHC_TEST, '--seconds', '600', '--quiet'],
+                                        stdin=subprocess.DEVNULL)
+        self.pid = self.process.pid
+        wait_until(lambda: self.fdinfo().get('tx_packets', 0) > 100, 'traffic')
+
+    def device_fd(self):
+        for path in pathlib.Path(f'/proc/{self.pid}/fd').iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(path) == '/dev/vhost-custom':
+                    return path.name
+        return None
+
+    def fdinfo(self):
+        number = self.device_fd()
+        if not number:
+            return {}
+        text = pathlib.Path(f'/proc/{self.pid}/fdinfo/{number}').read_text()
+        return {line.split(':')[0]: int(line.split(':')[1]) for line in text.splitlines()
+                if re.match(r'(instance|[rt]x_\w+):', line)}
+
+    def rest(self):
+        """Stop it; on return the module has done all that it asked for."""
+        os.kill(self.pid, signal.SIGSTOP)
+        last = [None]
+
+        def unchanged():
+            before, last[0] = last[0], self.fdinfo()
+            return before == last[0]
+
+        wait_until(unchanged, 'rest')
+        return last[0]
+
+    def go(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def guests(count=1):
+    running = []
+    try:
+        for _ in range(count):
+            running.append(Guest())
+        yield running
+    finally:
+        for guest in running:
+            guest.end()
+
+
+def vhc_top(*arguments, status=0):
+    result = subprocess.run([VHC_TOP, *map(str, arguments)], capture_output=True, text=True,
+                            timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)
+    need(result.returncode == status, arguments, 'ended with', result.returncode, result.stdout,
+         result.stderr)
+    return result.stdout
+
+
+def queues_of(line):
+    return {(queue['pid'], queue['queue']): queue for queue in json.loads(line)['queues']}
+
+
+@claim
+def json_has_each_queue_and_what_it_does():
+    with guests(2) as running:
+        lines = vhc_top('--json', '--count', 2, '--interval', 0.5).splitlines()
+        need(len(lines) == 2, lines)
+        first, second = map(queues_of, lines)
+        want = {(guest.pid, name) for guest in running for name in ('rx', 'tx')}
+        need(set(first) == set(second) == want, first.keys(), second.keys())
+        for key, queue in second.items():
+            need(queue['counters']['packets'] > first[key]['counters']['packets'], key)
+            need(queue['rates']['pps'] > 0 and queue['state'] == 'runs', queue)
+            need(queue['guest'] == 'vhc-test', queue)
+            comm = pathlib.Path(f'/proc/{queue["worker"]["tid"]}/comm').read_text().strip()
+            need(comm == f'vhost-{queue["pid"]}', comm)
+            need(pathlib.Path('/sys/class/net', queue['device']).exists(), queue['device'])
+            need(queue['rates']['worker_percent'] > 0, queue['rates'])
+
+
+def prometheus_values(text):
+    """{(metric, instance, queue, le or None): value}."""
+    values = {}
+    for line in text.splitlines():
+        if line.startswith('#'):
+            need(re.fullmatch(r'# (HELP \w+ .+|TYPE \w+ (counter|gauge|histogram))', line), line)
+            continue
+        match = re.fullmatch(r'(\w+)(?:{((?:\w+="[^"]*",?)*)})? (\d+)', line)
+        need(match, line)
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ''))
+        key = (match[1], labels.get('instance_id'), labels.get('queue'), labels.get('le'))
+        need(key not in values, key)
+        values[key] = int(match[3])
+    return values
+
+
+@claim
+def all_sources_agree_when_nothing_moves():
+    with guests() as (guest,):
+        fdinfo = guest.rest()
+        instance = str(fdinfo['instance'])
+        found = queues_of(vhc_top('--json', '--interval', 0.1))
+        metrics = prometheus_values(vhc_top('--prometheus'))
+        state = dict(line.split(':\t', 1) for line in
+                     (STATE / instance).read_text().splitlines())
+        for name in ('rx', 'tx'):
+            queue = found[guest.pid, name]
+            counters = queue['counters']
+            for field in ('packets', 'bytes', 'kicks', 'signals', 'dropped', 'stalls'):
+                need(counters[field] == fdinfo[f'{name}_{field}'], name, field)
+            for field, value in counters.items():
+                if isinstance(value, list):
+                    last = metrics[f'vhost_custom_{field}_bucket', instance, name, '+Inf']
+                    need(sum(value) == last, name, field, value, last)
+                    need(metrics[f'vhost_custom_{field}_bucket', instance, name, '1'] ==
+                         sum(value[:2]), name, field)
+                else:
+                    need(metrics[f'vhost_custom_{field}_total', instance, name, None] == value,
+                         name, field)
+            need(sum(counters['packet_buffers']) == counters['packets'] > 0, name, counters)
+            need(state[f'{name}_device'] == queue['device'], state)
+            need(str(queue['worker']['tid']) == state[f'{name}_worker'].split()[0], state)
+        tap = pathlib.Path('/sys/class/net', found[guest.pid, 'tx']['device'], 'statistics')
+        for name, theirs in (('tx', 'rx'), ('rx', 'tx')):
+            for field in ('packets', 'bytes'):
+                need(int((tap / f'{theirs}_{field}').read_text()) == fdinfo[f'{name}_{field}'],
+                     'tap', theirs, field)
+
+
+@claim
+def queues_are_sorted_and_filtered():
+    with guests(2) as (one, two):
+        lines = vhc_top('--batch', '--count', 1, '--interval', 0.5, '--sort', 'pid').splitlines()
+        need(lines[1].split()[:4] == ['PID', 'GUEST', 'DEVICE', 'Q'], lines)
+        rows = [line.split() for line in lines[2:] if line]
+        want = sorted([(guest.pid, name) for guest in (one, two) for name in ('rx', 'tx')])
+        need([(int(row[0]), row[3]) for row in rows] == want, rows)
+        lines = vhc_top('--batch', '--count', 1, '--interval', 0.2, '--pid', two.pid)
+        need(str(one.pid) not in lines and str(two.pid) in lines, lines)
+        lines = vhc_top('--batch', '--count', 1, '--interval', 0.2, '--filter', 'nothing')
+        need('0 queues of 0 guests' in lines, lines)
+
+
+@contextlib.contextmanager
+def terminal(*arguments):
+    """vhc-top in a terminal of 80 columns: its process and our side."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('4H', 24, 80, 0, 0))
+    environment = dict(os.environ, TERM='xterm')
+    with subprocess.Popen([VHC_TOP, *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
+                          env=environment) as process:
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def read_until(file, pattern):
+    text, end = '', time.monotonic() + PATIENCE
+    while not re.search(pattern, text):
+        need(time.monotonic() < end, 'no', pattern, 'in', repr(text))
+        if select.select([file], [], [], 1)[0]:
+            text += os.read(file, 65536).decode(errors='replace')
+    return text
+
+
+@claim
+def a_terminal_s_width_is_kept():
+    with guests() as (guest,), terminal('--batch', '--count', '1') as (process, ours):
+        text = read_until(ours, rf'(?s){guest.pid}.*{guest.pid}[^\n]*\n')
+        need(process.wait(PATIENCE) == 0, text)
+        for line in text.splitlines():
+            need(len(line.rstrip('\r')) <= 80, line)
+
+
+@claim
+def the_screen_is_drawn_until_q_is_pressed():
+    with guests() as (guest,), terminal('--interval', '0.2') as (process, ours):
+        read_until(ours, rf'(?s)PID.*{guest.pid}')
+        os.write(ours, b'd')
+        read_until(ours, 'drops')
+        os.write(ours, b'q')
+        need(process.wait(PATIENCE) == 0, 'q')
+
+
+@claim
+def a_device_that_ends_is_gone_and_its_tap_too():
+    with guests() as (guest,):
+        device = next(iter(queues_of(vhc_top('--json', '--interval', 0.1)).values()))['device']
+        with subprocess.Popen([VHC_TOP, '--json', '--count', '1000', '--interval', '0.1'],
+                              stdout=subprocess.PIPE, text=True) as process:
+            need(queues_of(process.stdout.readline()), 'nothing there')
+            guest.end()
+            need(not pathlib.Path('/sys/class/net', device).exists(), device, 'is still there')
+            wait_until(lambda: not queues_of(process.stdout.readline()), 'end of the device')
+            process.kill()
+
+
+@claim
+def a_process_is_checked():
+    with guests() as (guest,):
+        text = vhc_top('--check', guest.pid)
+        need(f'process {guest.pid}: 1 queue pair(s) on vhost_custom.' in text, text)
+        need('version_1' in text, text)
+        guest.rest()
+        text = vhc_top('--check', guest.pid)
+        need(': idle.' in text, text)
+        text = vhc_top('--check', os.getpid(), status=1)
+        need('no NIC is on vhost_custom' in text and 'through user space' in text, text)
+        with open('/dev/vhost-net', 'rb'):
+            text = vhc_top('--check', os.getpid(), status=1)
+            need('vhost_net carries its frames' in text, text)
+        vhc_top('--check', 1 << 22, status=2)
+
+
+def main():
+    subprocess.run('mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug',
+                   shell=True, check=True)
+    print(f'1..{len(CLAIMS)}', flush=True)
+    good = True
+    for number, function in enumerate(CLAIMS, start=1):
+        try:
+            function()
+            word = 'ok'
+        except Exception:  # pylint: disable=broad-except
+            for line in traceback.format_exc().splitlines():
+                print('#', line)
+            word, good = 'not ok', False
+        print(f'{word} {number} - {function.__name__}', flush=True)
+    return 0 if good else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -72,16 +72,16 @@ class Iperf:
 
 
 def iperf(guest, options):
-    """Run a client in the guest; return the "end" of its report."""
+    """Run a client in the guest; return its report."""
     with Iperf():
         status, output = guest.run(f'iperf3 -J -i 1 -c {guest.host} {options}', TRAFFIC_SECONDS)
     need(status == 0, f'iperf3 {options}:', output[-500:])
-    return json.loads(output)['end']
+    return json.loads(output)
 
 
 def tcp(guest, megabytes, to_guest=False):
     """Send over TCP; return Mbit/s, and the bytes that arrived."""
-    end = iperf(guest, f'-n {megabytes}M' + (' -R' if to_guest else ''))
+    end = iperf(guest, f'-n {megabytes}M' + (' -R' if to_guest else ''))['end']
     sent, received = end['sum_sent'], end['sum_received']
     # The sender counts what it wrote, and ends the test with some of that in its socket.
     need(sent['bytes'] >= received['bytes'] > 0, 'TCP:', sent, received)
@@ -90,7 +90,7 @@ def tcp(guest, megabytes, to_guest=False):
 
 def udp(guest, seconds, to_guest=False):
     """Send 125000 bytes a second over UDP; return how many datagrams arrived."""
-    end = iperf(guest, f'-u -b 1M -l 1400 -t {seconds}' + (' -R' if to_guest else ''))['sum']
+    end = iperf(guest, f'-u -b 1M -l 1400 -t {seconds}' + (' -R' if to_guest else ''))['end']['sum']
     need(end['packets'] > 0 and end['lost_packets'] * 10 <= end['packets'],
          'UDP: more than one in ten is lost:', end)
     return end['packets'] - end['lost_packets']

@@ -33,15 +33,16 @@ static const struct {
 	{ VIRTIO_F_RING_RESET, "ring_reset" },
 };
 
-static void show_features(struct seq_file *m, u64 features)
+/* Those from 64 on are of UDP tunnels: no name, as not all kernels have one for them. */
+static void show_features(struct seq_file *m, const u64 *features)
 {
 	int i;
 
 	seq_puts(m, "features:\t");
 	for (i = 0; i < ARRAY_SIZE(feature_names); i++)
-		if (features & BIT_ULL(feature_names[i].bit))
+		if (features[0] & BIT_ULL(feature_names[i].bit))
 			seq_printf(m, "%s ", feature_names[i].name);
-	seq_printf(m, "(0x%llx)\n", features);
+	seq_printf(m, "(0x%llx, 0x%llx)\n", features[0], features[1]);
 }
 
 /* Its number, name and CPU; "none" for 0 or for one that is gone. */
@@ -56,7 +57,9 @@ static void show_task(struct seq_file *m, pid_t pid, bool with_cpu)
 		seq_puts(m, "none\n");
 	} else {
 		get_task_comm(comm, task);
-		seq_printf(m, "%d %s", pid, comm);
+		seq_printf(m, "%d ", pid);
+		/* Its owner chose it. */
+		seq_escape(m, comm, " \t\n\\");
 		if (with_cpu)
 			seq_printf(m, " cpu %u", task_cpu(task));
 		seq_putc(m, '\n');
@@ -80,13 +83,15 @@ struct queue_state {
 	u32 poll_us;
 };
 
-static void read_state(struct vhc_queue *queue, struct queue_state *state)
+static int read_state(struct vhc_queue *queue, struct queue_state *state)
 {
 	struct vhost_virtqueue *vq = &queue->vq;
 	const struct vhc_ring *ring = &queue->ring;
 	struct socket *sock;
 
-	mutex_lock(&vq->mutex);
+	/* A run may wait for the VMM's memory for long. */
+	if (mutex_lock_killable(&vq->mutex))
+		return -EINTR;
 	sock = vq->private_data;
 	*state = (struct queue_state) {
 		.backend = sock ? get_file(sock->file) : NULL,
@@ -103,20 +108,26 @@ static void read_state(struct vhc_queue *queue, struct queue_state *state)
 		.poll_us = vq->busyloop_timeout,
 	};
 	mutex_unlock(&vq->mutex);
+	return 0;
 }
 
-static void show_queue(struct seq_file *m, const char *name, struct vhc_queue *queue)
+static int show_queue(struct seq_file *m, const char *name, struct vhc_queue *queue)
 {
 	struct queue_state state;
 	char device[IFNAMSIZ] = "";
+	unsigned int netns = 0;
+	int err;
 
-	read_state(queue, &state);
+	err = read_state(queue, &state);
+	if (err)
+		return err;
 	if (state.backend) {
-		vhc_sock_device_name(state.backend, device);
+		netns = vhc_sock_device_name(state.backend, device);
 		fput(state.backend);
 	}
 	seq_printf(m, "%s_state:\t%s\n", name, state.backend ? "runs" : "stopped");
 	seq_printf(m, "%s_device:\t%s\n", name, *device ? device : "none");
+	seq_printf(m, "%s_netns:\t%u\n", name, netns);
 	seq_printf(m, "%s_worker:\t", name);
 	show_task(m, state.worker, true);
 	seq_printf(m, "%s_num:\t%u\n", name, state.num);
@@ -128,19 +139,20 @@ static void show_queue(struct seq_file *m, const char *name, struct vhc_queue *q
 	seq_printf(m, "%s_eventfds:\t%s%s%s\n", name, state.kick ? "kick " : "",
 		   state.call ? "call " : "", state.err ? "err" : "");
 	seq_printf(m, "%s_poll_us:\t%u\n", name, state.poll_us);
+	return 0;
 }
 
 static int state_show(struct seq_file *m, void *unused)
 {
 	struct vhc_net *net = m->private;
+	int err;
 
 	seq_printf(m, "instance:\t%u\n", net->instance);
 	seq_puts(m, "owner:\t");
 	show_task(m, READ_ONCE(net->owner), false);
-	show_features(m, READ_ONCE(net->queue[VHC_RX].vq.acked_features));
-	show_queue(m, "rx", &net->queue[VHC_RX]);
-	show_queue(m, "tx", &net->queue[VHC_TX]);
-	return 0;
+	show_features(m, net->features);
+	err = show_queue(m, "rx", &net->queue[VHC_RX]);
+	return err ?: show_queue(m, "tx", &net->queue[VHC_TX]);
 }
 DEFINE_SHOW_ATTRIBUTE(state);
 

@@ -51,6 +51,8 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 
 	vhost_poll_stop(&queue->sock_poll);
 	vq->private_data = sock;
+	queue->kicks_pending = 0;
+	queue->worker = 0;
 	if (sock) {
 		err = vhost_vq_init_access(vq);
 		if (!err)

@@ -125,27 +125,31 @@ static void tap_device_name(struct socket *sock, char *name)
  *	network namespace than the file.
  *
  * Context: process; takes the RTNL.
+ * Return: the inode number of the file's network namespace.
  */
-void vhc_sock_device_name(struct file *file, char *name)
+unsigned int vhc_sock_device_name(struct file *file, char *name)
 {
 	struct socket *sock = packet_socket(file);
 	struct net_device *dev;
 
 	if (sock) {
 		packet_device_name(sock, name);
-		return;
+		return sock_net(sock->sk)->ns.inum;
 	}
 	sock = tap_get_socket(file);
 	if (!IS_ERR(sock)) {
 		tap_device_name(sock, name);
-		return;
+		return sock_net(sock->sk)->ns.inum;
 	}
 	sock = tun_get_socket(file);
-	dev = IS_ERR(sock) ? NULL : tun_device(file, sock_net(sock->sk));
+	if (IS_ERR(sock))
+		return 0;
+	dev = tun_device(file, sock_net(sock->sk));
 	if (dev) {
 		strscpy(name, dev->name, IFNAMSIZ);
 		dev_put(dev);
 	}
+	return sock_net(sock->sk)->ns.inum;
 }
 
 /**

@@ -17,10 +17,8 @@
 #include "compat/layout.h"
 #include "vhost_custom.h"
 
-enum { FEATURE_WORDS = 2 };
-
 /* Bit 27 is VIRTIO_F_ANY_LAYOUT, too, which there is nothing to do for. */
-static const u64 vhc_known_features[FEATURE_WORDS] = {
+static const u64 vhc_known_features[VHC_FEATURE_WORDS] = {
 	BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
 	BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 	BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
@@ -33,7 +31,7 @@ static const u64 vhc_known_features[FEATURE_WORDS] = {
 	VHC_TUNNEL_FEATURES,
 };
 
-static unsigned long long features_mask[FEATURE_WORDS] = { ~0ULL, ~0ULL };
+static unsigned long long features_mask[VHC_FEATURE_WORDS] = { ~0ULL, ~0ULL };
 module_param_array(features_mask, ullong, NULL, 0444);
 MODULE_PARM_DESC(features_mask,
 		 "virtio features to offer, of those that are known, so that guests can migrate to hosts that lack the others: bits 0-63, and after a comma 64-127 (default: all)");
@@ -169,7 +167,7 @@ static long set_features(struct vhc_net *net, const u64 *features)
 	int i;
 
 	lockdep_assert_held(&net->dev.mutex);
-	for (i = 0; i < FEATURE_WORDS; i++)
+	for (i = 0; i < VHC_FEATURE_WORDS; i++)
 		if (features[i] & ~vhc_features(i))
 			return -EOPNOTSUPP;
 	if ((features[0] & BIT_ULL(VHOST_F_LOG_ALL)) && !vhost_log_access_ok(&net->dev))
@@ -180,6 +178,7 @@ static long set_features(struct vhc_net *net, const u64 *features)
 		return -EFAULT;
 	for (i = 0; i < VHC_QUEUES; i++)
 		queue_set_features(net, i, features);
+	memcpy(net->features, features, sizeof(net->features));
 	return 0;
 }
 
@@ -202,7 +201,7 @@ static long get_features_array(struct vhost_features_array __user *to)
 	long err = features_count(to, &count);
 
 	for (i = 0; !err && i < count; i++) {
-		word = i < FEATURE_WORDS ? vhc_features(i) : 0;
+		word = i < VHC_FEATURE_WORDS ? vhc_features(i) : 0;
 		if (copy_to_user(&to->features[i], &word, sizeof(word)))
 			return -EFAULT;
 	}
@@ -218,7 +217,7 @@ static long read_features_array(struct vhost_features_array __user *from, u64 *f
 	for (i = 0; !err && i < count; i++) {
 		if (copy_from_user(&word, &from->features[i], sizeof(word)))
 			return -EFAULT;
-		if (i < FEATURE_WORDS)
+		if (i < VHC_FEATURE_WORDS)
 			features[i] = word;
 		else if (word)
 			return -EOPNOTSUPP;
@@ -228,7 +227,7 @@ static long read_features_array(struct vhost_features_array __user *from, u64 *f
 
 static long reset_owner(struct vhc_net *net)
 {
-	static const u64 no_features[FEATURE_WORDS];
+	static const u64 no_features[VHC_FEATURE_WORDS];
 	struct vhost_iotlb *umem;
 	long err = vhost_dev_check_owner(&net->dev);
 
@@ -314,7 +313,7 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vhc_net *net = file->private_data;
 	void __user *argp = (void __user *)arg;
 	struct vhost_vring_file backend;
-	u64 features[FEATURE_WORDS] = {};
+	u64 features[VHC_FEATURE_WORDS] = {};
 	long ret;
 
 	/* What can be done without dev.mutex: answer, or copy the argument. */

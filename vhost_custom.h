@@ -27,6 +27,8 @@
 #include "ring.h"
 #include "uapi/vhost_custom.h"
 
+enum { VHC_FEATURE_WORDS = 2 };
+
 enum {
 	VHC_RX = 0,
 	VHC_TX = 1,
@@ -191,6 +193,7 @@ struct vhc_queue {
  * @ref: the open file, and those from VHOST_CUSTOM_GET_STATS_FD.
  * @instance: counts files that were opened; the same number is in no two of them.
  * @owner: process that VHOST_SET_OWNER came from, or 0.
+ * @features: that were set last, to show them.
  * @debugfs: see debugfs.c.
  */
 struct vhc_net {
@@ -198,6 +201,7 @@ struct vhc_net {
 	struct kref ref;
 	unsigned int instance;
 	pid_t owner;
+	u64 features[VHC_FEATURE_WORDS];
 	struct dentry *debugfs;
 	struct vhost_virtqueue *vqs[VHC_QUEUES];
 	struct vhc_queue queue[VHC_QUEUES];
@@ -270,7 +274,7 @@ void vhc_tx_free(struct vhc_queue *queue);
 struct socket *vhc_sock_get(int fd);
 void vhc_sock_put(struct socket *sock);
 struct ptr_ring *vhc_sock_ring(struct socket *sock);
-void vhc_sock_device_name(struct file *file, char *name);
+unsigned int vhc_sock_device_name(struct file *file, char *name);
 bool vhc_sock_is_ethernet(struct socket *sock, struct vhc_tun *tun);
 bool vhc_tun_is_there(const struct vhc_tun *tun);
 void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int bytes);

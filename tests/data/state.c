@@ -5,6 +5,7 @@
  * Caller: data-test.c.
  */
 #include <errno.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "parts.h"
 #include "rig.h"
@@ -103,6 +105,7 @@ static void exchange(struct rig *rig, uint64_t buffer)
 static void the_state_of_a_running_device_is_shown(const struct variant *variant)
 {
 	char want[VALUE], path[64];
+	struct stat netns;
 	uint64_t buffer;
 	struct rig rig;
 
@@ -110,7 +113,7 @@ static void the_state_of_a_running_device_is_shown(const struct variant *variant
 	buffer = vhc_mem_alloc(&rig.port.mem, BUFFER, 64);
 	snprintf(want, sizeof(want), "%d data-test", getpid());
 	expect(&rig, "owner", want);
-	snprintf(want, sizeof(want), "%s%sversion_1 (0x%llx)",
+	snprintf(want, sizeof(want), "%s%sversion_1 (0x%llx, 0x0)",
 		 variant->features & VHC_F_MRG_RXBUF ? "mrg_rxbuf " : "",
 		 variant->features & VHC_F_EVENT_IDX ? "event_idx " : "",
 		 (unsigned long long)variant->features);
@@ -126,6 +129,9 @@ static void the_state_of_a_running_device_is_shown(const struct variant *variant
 	expect(&rig, "tx_state", "runs");
 	expect(&rig, "tx_device", rig.port.tap.name);
 	expect(&rig, "rx_device", rig.port.tap.name);
+	assert_int_equal(stat("/proc/self/ns/net", &netns), 0);
+	expect_number(&rig, "rx_netns", netns.st_ino);
+	expect_number(&rig, "tx_netns", netns.st_ino);
 	expect_worker(&rig, "tx_worker");
 	expect_worker(&rig, "rx_worker");
 	expect_number(&rig, "tx_next_avail", FRAMES);
@@ -221,6 +227,57 @@ static void the_state_is_read_while_frames_move(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/* Reads whatever devices there are; they may be gone by then. */
+static void *read_all(void *arg)
+{
+	atomic_bool *stop = arg;
+	unsigned int reads = 0;
+	char text[4096];
+	glob_t found;
+	size_t i;
+	FILE *in;
+
+	while (!atomic_load(stop)) {
+		if (glob(DEBUGFS "/vhost_custom/*", 0, NULL, &found))
+			continue;
+		for (i = 0; i < found.gl_pathc; i++) {
+			in = fopen(found.gl_pathv[i], "re");
+			if (in && fread(text, 1, sizeof(text), in))
+				reads++;
+			if (in)
+				fclose(in);
+		}
+		globfree(&found);
+	}
+	return (void *)(uintptr_t)reads;
+}
+
+static void a_device_is_closed_while_its_state_is_read(const struct variant *variant)
+{
+	atomic_bool stop = false;
+	pthread_t thread;
+	unsigned int i;
+	struct rig rig;
+	void *reads;
+	char path[64];
+
+	rig_open(&rig, variant, NULL);
+	state_path(&rig, path, sizeof(path));
+	assert_int_equal(pthread_create(&thread, NULL, read_all, &stop), 0);
+	for (i = 0; i < 300; i++) {
+		struct vhc_dev dev;
+
+		vhc_open(&dev, variant->device);
+		if (i % 2)
+			vhc_set_owner(&dev);
+		vhc_close(&dev);
+	}
+	atomic_store(&stop, true);
+	assert_int_equal(pthread_join(thread, &reads), 0);
+	assert_true((uintptr_t)reads > 0);
+	vhc_port_close(&rig.port);
+}
+
 const struct claim state_claims[] = {
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     the_state_of_a_running_device_is_shown),
@@ -228,6 +285,7 @@ const struct claim state_claims[] = {
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_device_may_be_a_macvtap),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_device_may_be_a_packet_socket_s),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, the_state_is_read_while_frames_move),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_device_is_closed_while_its_state_is_read),
 };
 
 const size_t state_claim_num = sizeof(state_claims) / sizeof(state_claims[0]);

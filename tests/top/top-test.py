@@ -5,6 +5,7 @@
 Runs in a host of tests/vm, by tests/in-host, and prints TAP.
 """
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -16,6 +17,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 import traceback
@@ -24,6 +26,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 VHC_TOP, VHC_TEST = TOP / 'tools/vhc-top', TOP / 'tools/vhc-test'
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
 PATIENCE = 60
+PIDFD_GETFD = 438
 CLAIMS = []
 
 
@@ -47,11 +50,15 @@ def wait_until(condition, what):
 class Guest:
     """A vhc-test that sends frames until it is stopped."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([VHC_TEST, '--seconds', '600', '--quiet'],
+    def __init__(self, program=VHC_TEST):
+        self.process = subprocess.Popen([program, '--seconds', '600', '--quiet'],
                                         stdin=subprocess.DEVNULL)
         self.pid = self.process.pid
-        wait_until(lambda: self.fdinfo().get('tx_packets', 0) > 100, 'traffic')
+        try:
+            wait_until(lambda: self.fdinfo().get('tx_packets', 0) > 100, 'traffic')
+        except BaseException:
+            self.end()
+            raise
 
     def device_fd(self):
         for path in pathlib.Path(f'/proc/{self.pid}/fd').iterdir():
@@ -89,11 +96,11 @@ class Guest:
 
 
 @contextlib.contextmanager
-def guests(count=1):
+def guests(count=1, program=VHC_TEST):
     running = []
     try:
         for _ in range(count):
-            running.append(Guest())
+            running.append(Guest(program))
         yield running
     finally:
         for guest in running:
@@ -187,8 +194,8 @@ def queues_are_sorted_and_filtered():
         rows = [line.split() for line in lines[2:] if line]
         want = sorted([(guest.pid, name) for guest in (one, two) for name in ('rx', 'tx')])
         need([(int(row[0]), row[3]) for row in rows] == want, rows)
-        lines = vhc_top('--batch', '--count', 1, '--interval', 0.2, '--pid', two.pid)
-        need(str(one.pid) not in lines and str(two.pid) in lines, lines)
+        lines = vhc_top('--batch', '--count', 1, '--interval', 0.2, '--pid', two.pid).splitlines()
+        need([line.split()[0] for line in lines[2:] if line] == 2 * [str(two.pid)], lines)
         lines = vhc_top('--batch', '--count', 1, '--interval', 0.2, '--filter', 'nothing')
         need('0 queues of 0 guests' in lines, lines)
 
@@ -221,7 +228,7 @@ def read_until(file, pattern):
 @claim
 def a_terminal_s_width_is_kept():
     with guests() as (guest,), terminal('--batch', '--count', '1') as (process, ours):
-        text = read_until(ours, rf'(?s){guest.pid}.*{guest.pid}[^\n]*\n')
+        text = read_until(ours, rf'(?s)\n *{guest.pid}[^\n]*\n *{guest.pid}[^\n]*\n')
         need(process.wait(PATIENCE) == 0, text)
         for line in text.splitlines():
             need(len(line.rstrip('\r')) <= 80, line)
@@ -248,6 +255,36 @@ def a_device_that_ends_is_gone_and_its_tap_too():
             need(not pathlib.Path('/sys/class/net', device).exists(), device, 'is still there')
             wait_until(lambda: not queues_of(process.stdout.readline()), 'end of the device')
             process.kill()
+
+
+@claim
+def a_device_is_its_owner_s_and_of_all_who_have_it_open():
+    with guests() as (guest,):
+        # As a shell that opened the device for QEMU, or a manager that passed it on.
+        pidfd = os.pidfd_open(guest.pid)
+        device = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(guest.device_fd()), 0)
+        os.close(pidfd)
+        need(device >= 0, 'pidfd_getfd')
+        try:
+            found = queues_of(vhc_top('--json', '--interval', 0.1))
+            need(set(found) == {(guest.pid, 'rx'), (guest.pid, 'tx')}, found.keys())
+            for pid in (guest.pid, os.getpid()):
+                need('1 queue pair(s) on vhost_custom' in vhc_top('--check', pid), pid)
+        finally:
+            os.close(device)
+
+
+@claim
+def names_do_not_reach_the_terminal_as_they_are():
+    with tempfile.TemporaryDirectory() as directory:
+        program = pathlib.Path(directory, 'a\nb\x1b[1m c')
+        program.symlink_to(VHC_TEST)
+        with guests(program=program):
+            text = vhc_top('--batch', '--count', 1, '--interval', 0.1)
+            need('a?b?[1m?c' in text and '\x1b' not in text, repr(text))
+            text = vhc_top('--prometheus')
+            need('guest="a?b?[1m?c"' in text, repr(text[:500]))
+            prometheus_values(text)
 
 
 @claim

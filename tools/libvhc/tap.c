@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,10 @@
 #include "tap.h"
 #include "vhc.h"
 
-enum { SOCKET_BUFFER = 256 << 20 };
+enum {
+	SOCKET_BUFFER = 256 << 20,
+	RUNNING_MS = 10000,
+};
 
 static void must(int result, const char *what, const char *name)
 {
@@ -104,6 +108,25 @@ static void set_up(const char *name, bool up)
 	if_ioctl(SIOCSIFFLAGS, &ifr, "SIOCSIFFLAGS");
 }
 
+/* What is sent before is lost: a work item of the kernel's gives the interface its queue. */
+static void wait_until_running(const char *name)
+{
+	struct ifreq ifr = { 0 };
+	unsigned int waited;
+
+	strcpy(ifr.ifr_name, name);
+	for (waited = 0; waited < RUNNING_MS; waited++) {
+		if_ioctl(SIOCGIFFLAGS, &ifr, "SIOCGIFFLAGS");
+		if (ifr.ifr_flags & IFF_RUNNING)
+			break;
+		poll(NULL, 0, 1);
+	}
+	if (waited == RUNNING_MS)
+		vhc_fail("%s does not run", name);
+	/* The flag is set shortly before the queue; this waits for the kernel's lock of both. */
+	set_up(name, true);
+}
+
 static void set_option(int sock, int level, int option, int value, const char *name)
 {
 	must(setsockopt(sock, level, option, &value, sizeof(value)), "setsockopt", name);
@@ -147,6 +170,8 @@ static void open_veth(struct vhc_tap *tap, char near[IFNAMSIZ])
 	silence(tap->name);
 	set_up(near, true);
 	set_up(tap->name, true);
+	wait_until_running(near);
+	wait_until_running(tap->name);
 }
 
 static void open_packet(struct vhc_tap *tap)

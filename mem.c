@@ -49,6 +49,7 @@ static bool withdraw_misses(struct list_head *list, const struct vhost_virtqueue
 static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 {
 	const bool v2 = vq->acked_backend_features & BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
+	struct vhc_queue *queue = container_of(vq, struct vhc_queue, vq);
 	struct vhost_dev *dev = vq->dev;
 	struct vhost_msg_node *node;
 	struct vhost_iotlb_msg *msg;
@@ -75,8 +76,8 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 		kfree(node);
 		return;
 	}
-	container_of(vq, struct vhc_queue, vq)->stats.iotlb_misses++;
-	trace_iotlb_miss(container_of(vq, struct vhc_queue, vq), addr, perm);
+	queue->stats.iotlb_misses++;
+	trace_iotlb_miss(queue, addr, perm);
 	vhost_enqueue_msg(dev, &dev->read_list, node);
 }
 

@@ -151,31 +151,6 @@ void vhc_stats_get(const struct vhc_dev *dev, unsigned int queue, struct vhc_sta
 }
 
 /**
- * vhc_stat_bucket() - one value of a counter, or give up
- * @dev: a /dev/vhost-custom.
- * @queue: VHC_RX or VHC_TX.
- * @name: of the counter.
- * @bucket: of its values; 0 if it is no histogram.
- *
- * Return: it.
- */
-uint64_t vhc_stat_bucket(const struct vhc_dev *dev, unsigned int queue, const char *name,
-			 unsigned int bucket)
-{
-	const struct kvm_stats_desc *desc;
-	struct vhc_stats stats;
-	uint64_t value;
-
-	vhc_stats_get(dev, queue, &stats);
-	desc = vhc_stats_find(&stats, name);
-	if (!desc || bucket >= desc->size)
-		vhc_fail("no counter %s[%u]", name, bucket);
-	value = vhc_stats_data(&stats, desc)[bucket];
-	vhc_stats_free(&stats);
-	return value;
-}
-
-/**
  * vhc_stat() - the value of a counter that is no histogram, or give up
  * @dev: a /dev/vhost-custom.
  * @queue: VHC_RX or VHC_TX.
@@ -185,7 +160,17 @@ uint64_t vhc_stat_bucket(const struct vhc_dev *dev, unsigned int queue, const ch
  */
 uint64_t vhc_stat(const struct vhc_dev *dev, unsigned int queue, const char *name)
 {
-	return vhc_stat_bucket(dev, queue, name, 0);
+	const struct kvm_stats_desc *desc;
+	struct vhc_stats stats;
+	uint64_t value;
+
+	vhc_stats_get(dev, queue, &stats);
+	desc = vhc_stats_find(&stats, name);
+	if (!desc)
+		vhc_fail("no counter %s", name);
+	value = *vhc_stats_data(&stats, desc);
+	vhc_stats_free(&stats);
+	return value;
 }
 
 /**

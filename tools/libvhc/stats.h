@@ -33,8 +33,6 @@ bool vhc_stats_is_histogram(const struct kvm_stats_desc *desc);
 
 void vhc_stats_get(const struct vhc_dev *dev, unsigned int queue, struct vhc_stats *stats);
 uint64_t vhc_stat(const struct vhc_dev *dev, unsigned int queue, const char *name);
-uint64_t vhc_stat_bucket(const struct vhc_dev *dev, unsigned int queue, const char *name,
-			 unsigned int bucket);
 uint64_t vhc_stat_bad(const struct vhc_dev *dev, unsigned int queue, unsigned int reason);
 
 #endif

@@ -40,8 +40,11 @@ def name_of(pair):
 
 @contextlib.contextmanager
 def ping_flood(guest):
-    """The host pings as fast as it gets answers; none may be damaged, or come twice."""
-    with subprocess.Popen(['ping', '-f', '-n', '-U', '-q', '-s', '1000', guest.address],
+    """The host pings as fast as it gets answers; none may be damaged, or come twice. Not with -f,
+    which sends a hundred a second without answers, too: an emulated guest then has its RX ring
+    and the tap's queue full of them, and answers ARP too late.
+    """
+    with subprocess.Popen(['ping', '-A', '-n', '-U', '-q', '-s', '1000', guest.address],
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             yield

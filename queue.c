@@ -22,6 +22,7 @@
 void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask)
 {
 	vhc_poll_init(&queue->sock_poll, ready, mask, &queue->vq);
+	vhc_latency_init(queue);
 	queue->hdr_len = sizeof(struct virtio_net_hdr);
 	queue->sock_hdr_len = queue->hdr_len;
 	queue->ring.desc_area.page = queue->desc_page;
@@ -51,6 +52,7 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 
 	vhost_poll_stop(&queue->sock_poll);
 	vq->private_data = sock;
+	vhc_latency_forget(queue);
 	queue->kicks_pending = 0;
 	queue->worker = 0;
 	if (sock) {
@@ -139,6 +141,8 @@ struct socket *vhc_queue_begin(struct vhc_queue *queue)
 	queue->run_packets = queue->stats.packets;
 	queue->run_bytes = queue->stats.bytes;
 	queue->worker = task_pid_nr(current);
+	if (vhc_latency_on())
+		vhc_latency_begin(queue);
 	trace_run_begin(queue);
 	return vq->private_data;
 }
@@ -225,6 +229,8 @@ void vhc_queue_publish(struct vhc_queue *queue)
 	if (!ret)
 		return;
 	if (ret > 0) {
+		if (vhc_latency_on())
+			vhc_latency_published(queue);
 		trace_used_publish(queue, ret);
 		ret = vhc_ring_need_signal(&queue->ring);
 	}
@@ -237,6 +243,8 @@ void vhc_queue_publish(struct vhc_queue *queue)
 	} else if (queue->vq.call_ctx.ctx) {
 		queue->stats.signals++;
 		vhc_eventfd_signal(queue->vq.call_ctx.ctx);
+		if (vhc_latency_on())
+			vhc_latency_signalled(queue);
 	}
 }
 

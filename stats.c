@@ -47,6 +47,13 @@ static_assert(offsetof(struct stats_desc, name) == offsetof(struct kvm_stats_des
 	STATS_DESC(#_field, _field, KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_BYTES, 1)
 #define HISTOGRAM(_name, _field, _buckets) \
 	STATS_DESC(_name, _field, KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_NONE, _buckets)
+#define LATENCY(_field) {								\
+	.flags = KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_SECONDS | KVM_STATS_BASE_POW10,	\
+	.exponent = -9,									\
+	.size = VHC_LATENCY_BUCKETS,							\
+	.offset = offsetof(struct vhc_stats, _field),					\
+	.name = #_field,								\
+}
 #define BAD(_name, _reason) \
 	STATS_DESC("bad_" _name, bad[VHOST_CUSTOM_BAD_##_reason],			\
 		   KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE, 1)
@@ -69,6 +76,9 @@ static const struct stats_desc stats_descs[] = {
 	COUNTER(stalls),
 	COUNTER(iotlb_misses),
 	COUNTER(log_writes),
+	LATENCY(kick_latency),
+	LATENCY(arrival_latency),
+	LATENCY(signal_latency),
 	BAD("head", HEAD),
 	BAD("next", NEXT),
 	BAD("loop", LOOP),

@@ -10,7 +10,7 @@
  * Layers: calls go down only.
  *	vhost_custom.c
  *	tx.c rx.c debugfs.c
- *	queue.c log.c skb.c sock.c
+ *	queue.c log.c skb.c sock.c latency.c
  *	ring.c, ring_split.c, mem.c
  *	stats.c, trace.h, compat/
  */
@@ -52,6 +52,7 @@ enum {
 enum {
 	VHC_BATCH_BUCKETS = 8,
 	VHC_CHAIN_BUCKETS = 12,
+	VHC_LATENCY_BUCKETS = 32,	/* of nanoseconds: up to one second */
 };
 
 /**
@@ -78,6 +79,9 @@ struct vhc_stats {
 	u64 stalls;
 	u64 iotlb_misses;
 	u64 log_writes;
+	u64 kick_latency[VHC_LATENCY_BUCKETS];
+	u64 arrival_latency[VHC_LATENCY_BUCKETS];
+	u64 signal_latency[VHC_LATENCY_BUCKETS];
 	u64 bad[VHOST_CUSTOM_BAD_MAX];
 };
 
@@ -141,6 +145,22 @@ struct vhc_tx {
 };
 
 /**
+ * struct vhc_latency - when things happened, in nanoseconds; 0 if it is not known
+ * @wakeup: the core's function for wake-ups.
+ * @kick: the first kick that no run saw; set by whoever kicks.
+ * @arrival: the first wake-up by the socket that no run saw; set by whoever sends.
+ * @arrived: the one that the run saw.
+ * @published: the last time that chains were given back.
+ */
+struct vhc_latency {
+	wait_queue_func_t wakeup;
+	u64 kick;
+	u64 arrival;
+	u64 arrived;
+	u64 published;
+};
+
+/**
  * struct vhc_queue - one virtqueue with its socket
  * @vq: the core's part. Its private_data is the socket.
  * @sock_poll: queues a run when the socket is ready, and when a run asks for another one.
@@ -158,6 +178,7 @@ struct vhc_tx {
  * @stats: counters.
  * @run_packets: of @stats when the run began.
  * @run_bytes: of @stats when the run began.
+ * @latency: see latency.c.
  * @kicks_pending: kicks whose chains were not seen; at most one of former runs'.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
@@ -174,6 +195,7 @@ struct vhc_queue {
 	struct vhc_stats stats;
 	u64 run_packets;
 	u64 run_bytes;
+	struct vhc_latency latency;
 	unsigned int kicks_pending;
 	union {
 		struct vhc_rx rx;
@@ -294,6 +316,19 @@ void vhc_mem_withdraw(struct vhc_queue *queue);
 /* log.c: the dirty log; under vq.mutex */
 void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len);
 void vhc_log_used(void *opaque, u32 offset, u32 len);
+
+/* latency.c: under vq.mutex, but vhc_latency_init() */
+extern u64 vhc_latency_since;
+void vhc_latency_init(struct vhc_queue *queue);
+void vhc_latency_forget(struct vhc_queue *queue);
+void vhc_latency_begin(struct vhc_queue *queue);
+void vhc_latency_published(struct vhc_queue *queue);
+void vhc_latency_signalled(struct vhc_queue *queue);
+
+static inline bool vhc_latency_on(void)
+{
+	return unlikely(READ_ONCE(vhc_latency_since));
+}
 
 /* stats.c: readers of the counters; any process context */
 int vhc_stats_get_fd(struct vhc_net *net, unsigned long index);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <net/if.h>
 
@@ -441,6 +442,90 @@ static void counters_outlive_the_device(const struct variant *variant)
 	close(fd);
 }
 
+static void measure_latencies(const char *yes_or_no)
+{
+	FILE *out = fopen("/sys/module/vhost_custom/parameters/latency", "we");
+
+	assert_non_null(out);
+	fputs(yes_or_no, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* There are @want samples, of one thing after another since @began. */
+static void expect_latencies(struct rig *rig, unsigned int queue, const char *name, uint64_t want,
+			     uint64_t began)
+{
+	const uint64_t elapsed = now_ns() - began;
+	const struct kvm_stats_desc *desc;
+	uint64_t samples = 0, least = 0;
+	struct vhc_stats stats;
+	unsigned int i;
+
+	vhc_stats_get(&rig->port.dev, queue, &stats);
+	desc = vhc_stats_find(&stats, name);
+	assert_non_null(desc);
+	assert_true(vhc_stats_is_histogram(desc));
+	assert_int_equal(desc->flags & KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_SECONDS);
+	assert_int_equal(desc->exponent, -9);
+	/* The first bucket is for what took no time at all. */
+	assert_int_equal(*vhc_stats_data(&stats, desc), 0);
+	for (i = 1; i < desc->size; i++) {
+		const uint64_t value = vhc_stats_data(&stats, desc)[i];
+
+		samples += value;
+		least += value << (i - 1);
+	}
+	vhc_stats_free(&stats);
+	if (samples != want || least > elapsed)
+		fail_msg("%s of queue %u: %" PRIu64 " samples, not %" PRIu64 ", of at least %"
+			 PRIu64 " ns in %" PRIu64, name, queue, samples, want, least, elapsed);
+}
+
+static void latencies_are_measured_while_somebody_wants_that(const struct variant *variant)
+{
+	static const char * const wanted[] = { "0", "1", "0" };
+	struct vhc_driver *driver;
+	uint64_t buffers, began;
+	unsigned int turn, i;
+	struct rig rig;
+
+	buffers = open_started(&rig, variant, 256);
+	driver = rig_driver(&rig, VHC_TX);
+	began = now_ns();
+	for (turn = 0; turn < 3; turn++) {
+		const unsigned int times = turn ? 1 : 0;
+		uint64_t kicks;
+
+		measure_latencies(wanted[turn]);
+		kicks = vhc_stat(&rig.port.dev, VHC_RX, "kicks");
+		for (i = 0; i < 6; i++) {
+			vhc_driver_enable_call(driver);
+			send_frames(&rig, 2);
+			rig_post_rx(&rig, buffers, BUFFER);
+			rig_settle();
+			rig_send_rx(&rig, i, 100);
+			rig_expect_rx(&rig, i);
+			rig_settle();
+		}
+		if (turn == 1)
+			expect_latencies(&rig, VHC_RX, "kick_latency",
+					 vhc_stat(&rig.port.dev, VHC_RX, "kicks") - kicks, began);
+		expect_latencies(&rig, VHC_TX, "kick_latency", 6 * times, began);
+		expect_latencies(&rig, VHC_TX, "signal_latency", 6 * times, began);
+		expect_latencies(&rig, VHC_TX, "arrival_latency", 0, began);
+		expect_latencies(&rig, VHC_RX, "arrival_latency", 6 * times, began);
+	}
+	rig_close(&rig);
+}
+
 static const uint64_t event_idx_mrg = VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF;
 
 const struct claim counter_claims[] = {
@@ -458,6 +543,8 @@ const struct claim counter_claims[] = {
 	     frames_that_find_no_buffers_are_counted),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
 	     writes_to_the_dirty_log_are_counted),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     latencies_are_measured_while_somebody_wants_that),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, counters_outlive_the_device),
 };
 

@@ -28,6 +28,7 @@ help:
 	@echo '  make unit             the ring engine in user space; no root, seconds'
 	@echo '  make bench [HOSTS=..] what a frame costs, beside vhost_net; a table, JSON, a picture'
 	@echo '  make bench-guest [HOST=..] iperf3 in a guest, with and without vhost'
+	@echo '  make pictures [HOST=..]   those of vhc-top and vhc-flamegraph in README'
 	@echo '  make soak [HOST=..]   10 million frames, 80 live migrations (half an hour)'
 	@echo '  make compile_commands.json    of the module, for clangd'
 	@echo '  make clean'
@@ -95,6 +96,13 @@ bench-guest: deps
 	@tests/vm/run $(HOST) --timeout 1800 -- 'modprobe -a vhost_net tun tap && insmod ./vhost-custom.ko && \
 		tests/guest/guest-bench.py'
 
+pictures:
+	@tests/vm/deps python3-rich
+	@tests/vm/build $(HOST) > /dev/null
+	@tests/vm/run $(HOST) --log build/log/pictures -- tests/top/pictures-on-host
+	@tests/top/pictures build/log/pictures/vhc-top.txt tests/top/vhc-top.svg
+	@cp build/log/pictures/flamegraph.svg tests/top/flamegraph.svg
+
 soak: deps
 	@tests/run -k $(HOST) soak
 
@@ -109,4 +117,4 @@ clean:
 	$(MAKE) -C tests clean
 
 .PHONY: all help modules tools tests all-tests install load unload deps check lint unit demo \
-	bench bench-guest soak shell clean
+	bench bench-guest pictures soak shell clean

@@ -6,24 +6,21 @@ Runs in a host of tests/vm, by tests/in-host, and prints TAP.
 """
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import pathlib
-import pty
 import re
-import select
+import shlex
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 import traceback
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VHC_TOP, VHC_TEST = TOP / 'tools/vhc-top', TOP / 'tools/vhc-test'
+LATENCY = pathlib.Path('/sys/module/vhost_custom/parameters/latency')
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
 PATIENCE = 60
 PIDFD_GETFD = 438
@@ -153,13 +150,31 @@ def prometheus_values(text):
     return values
 
 
+@contextlib.contextmanager
+def latencies():
+    """The module measures them meanwhile."""
+    LATENCY.write_text('1')
+    try:
+        yield
+    finally:
+        LATENCY.write_text('0')
+
+
+def promtool(text):
+    result = subprocess.run(['promtool', 'check', 'metrics'], input=text, capture_output=True,
+                            text=True, check=False)
+    need(result.returncode == 0, result.stdout, result.stderr)
+
+
 @claim
 def all_sources_agree_when_nothing_moves():
-    with guests() as (guest,):
+    with latencies(), guests() as (guest,):
         fdinfo = guest.rest()
         instance = str(fdinfo['instance'])
         found = queues_of(vhc_top('--json', '--interval', 0.1))
-        metrics = prometheus_values(vhc_top('--prometheus'))
+        text = vhc_top('--prometheus')
+        promtool(text)
+        metrics = prometheus_values(text)
         state = dict(line.split(':\t', 1) for line in
                      (STATE / instance).read_text().splitlines())
         for name in ('rx', 'tx'):
@@ -169,10 +184,15 @@ def all_sources_agree_when_nothing_moves():
                 need(counters[field] == fdinfo[f'{name}_{field}'], name, field)
             for field, value in counters.items():
                 if isinstance(value, list):
-                    last = metrics[f'vhost_custom_{field}_bucket', instance, name, '+Inf']
+                    metric, one = f'vhost_custom_{field}', '1'
+                    if field.endswith('latency'):
+                        metric, one = metric + '_seconds', '1e-09'
+                        missing = (name, field) == ('tx', 'arrival_latency')
+                        need((sum(value) == 0) == missing, name, field, value)
+                    last = metrics[metric + '_bucket', instance, name, '+Inf']
                     need(sum(value) == last, name, field, value, last)
-                    need(metrics[f'vhost_custom_{field}_bucket', instance, name, '1'] ==
-                         sum(value[:2]), name, field)
+                    need(metrics[metric + '_bucket', instance, name, one] == sum(value[:2]),
+                         name, field)
                 else:
                     need(metrics[f'vhost_custom_{field}_total', instance, name, None] == value,
                          name, field)
@@ -200,48 +220,73 @@ def queues_are_sorted_and_filtered():
         need('0 queues of 0 guests' in lines, lines)
 
 
-@contextlib.contextmanager
-def terminal(*arguments):
-    """vhc-top in a terminal of 80 columns: its process and our side."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('4H', 24, 80, 0, 0))
-    environment = dict(os.environ, TERM='xterm')
-    with subprocess.Popen([VHC_TOP, *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
-                          env=environment) as process:
-        os.close(theirs)
-        try:
-            yield process, ours
-        finally:
-            process.kill()
-            os.close(ours)
+class Terminal:
+    """tmux, and what is seen there."""
 
+    def __init__(self, width, height, *command):
+        self.tmux('new-session', '-d', '-x', width, '-y', height, shlex.join(map(str, command)),
+                  ';', 'set-option', '-g', 'remain-on-exit', 'on')
 
-def read_until(file, pattern):
-    text, end = '', time.monotonic() + PATIENCE
-    while not re.search(pattern, text):
-        need(time.monotonic() < end, 'no', pattern, 'in', repr(text))
-        if select.select([file], [], [], 1)[0]:
-            text += os.read(file, 65536).decode(errors='replace')
-    return text
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tmux('kill-server')
+
+    @staticmethod
+    def tmux(*arguments):
+        command = ['tmux', '-L', 'top-test', '-f', '/dev/null', *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def lines(self):
+        return self.tmux('capture-pane', '-p').splitlines()
+
+    def has_ended(self):
+        return self.tmux('display-message', '-p', '#{pane_dead}').strip() == '1'
+
+    def wait_for(self, pattern):
+        """The first line that matches."""
+        found = []
+
+        def is_there():
+            found[:] = [line for line in self.lines() if re.search(pattern, line)]
+            return found
+
+        wait_until(is_there, f'"{pattern}" in the terminal')
+        return found[0]
 
 
 @claim
 def a_terminal_s_width_is_kept():
-    with guests() as (guest,), terminal('--batch', '--count', '1') as (process, ours):
-        text = read_until(ours, rf'(?s)\n *{guest.pid}[^\n]*\n *{guest.pid}[^\n]*\n')
-        need(process.wait(PATIENCE) == 0, text)
-        for line in text.splitlines():
-            need(len(line.rstrip('\r')) <= 80, line)
+    with guests() as (guest,):
+        for width in (80, 132):
+            with Terminal(width, 24, VHC_TOP, '--batch', '--count', 1) as terminal:
+                row = terminal.wait_for(rf'^ *{guest.pid} .* rx ')
+                wait_until(terminal.has_ended, 'end')
+                title = terminal.wait_for('^ *PID')
+                need(('STALL/S' in title) == (width > 80), title)
+                need(len(row) == len(title), title, row)
+                # No row went on in the next line.
+                lines = [line for line in terminal.lines() if line]
+                need(sum(line.startswith(title) for line in lines) == 1, lines)
+                need([line for line in lines if f'{guest.pid} ' in line] ==
+                     [line for line in lines if re.match(rf' *{guest.pid} ', line)], lines)
 
 
 @claim
 def the_screen_is_drawn_until_q_is_pressed():
-    with guests() as (guest,), terminal('--interval', '0.2') as (process, ours):
-        read_until(ours, rf'(?s)PID.*{guest.pid}')
-        os.write(ours, b'd')
-        read_until(ours, 'drops')
-        os.write(ours, b'q')
-        need(process.wait(PATIENCE) == 0, 'q')
+    with guests() as (guest,), \
+         Terminal(80, 24, VHC_TOP, '--interval', 0.2) as terminal:
+        terminal.wait_for(rf'^ *{guest.pid} .* rx ')
+        terminal.wait_for('^sorted by pps; q quits')
+        terminal.tmux('send-keys', 'd')
+        terminal.wait_for('^sorted by drops; q quits')
+        # Something was drawn again.
+        before = terminal.wait_for('^vhc-top ')
+        wait_until(lambda: terminal.wait_for('^vhc-top ') != before, 'another second')
+        need(not terminal.has_ended(), terminal.lines())
+        terminal.tmux('send-keys', 'q')
+        wait_until(terminal.has_ended, 'end')
 
 
 @claim

@@ -16,6 +16,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 from link import Tap
 from wire import Qmp, Silence, Wire
@@ -242,7 +243,7 @@ class Guest:
         try:
             self.is_running()
             return f'{self.counters()} (avail, used) {self.rings()} ' \
-                   f'console: {read(self.dir / "console")[-1000:]}'
+                   f'interrupts: {self.interrupt_fault() or "none wait"} console: {read(self.dir / "console")[-1000:]}'
         except (Died, OSError, RuntimeError, Silence) as error:
             return str(error)
 
@@ -268,6 +269,30 @@ class Guest:
         if self.booted or self.incoming or any(map(self.ring_address, range(2))):
             return ''
         return 'the guest hung before its NIC had a driver'
+
+    def interrupt_fault(self):
+        """A CPU that waits for interrupts and has one, or ''. Its devices have done their part then.
+
+        It is looked at for a while, as an interrupt may come just now. One that is in service
+        cannot be seen at all while the CPU waits: Linux ends its service before.
+        """
+        waiting = None
+        for _ in range(3):
+            found = set(self.waiting_interrupts())
+            waiting = found if waiting is None else waiting & found
+            if not waiting:
+                return ''
+            time.sleep(0.3)
+        return 'a CPU waits and has interrupts: ' + ', '.join(sorted(waiting))
+
+    def waiting_interrupts(self):
+        registers = re.split(r'CPU#\d+', self.monitor('info registers -a'))[1:]
+        for cpu, text in enumerate(registers):
+            flags = re.search(r'RFL=([0-9a-f]+).*HLT=1', text)
+            if flags and int(flags[1], 16) & 0x200:
+                for kind, vectors in re.findall(r'(?m)^(ISR|IRR)\s+([\d ]+)',
+                                                self.monitor(f'info lapic {cpu}')):
+                    yield f'CPU {cpu} {kind} {vectors.strip()}'
 
     # What runs inside.
 

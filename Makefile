@@ -16,7 +16,7 @@ help:
 	@echo '  make check            all tests, on all hosts; ends with "N passed, M failed"'
 	@echo '  make check HOSTS=trixie SUITES="ioctl data"     some of them'
 	@echo '  make shell [HOST=..]  a shell on a host with the module built in /vhost_custom'
-	@echo '  HOST is bookworm (6.1), trixie (6.12) or backports (7.2)'
+	@echo '  HOST is bookworm (6.1), trixie (6.12) or backports (the newest, now 7.3)'
 	@echo
 	@echo 'For a kernel with headers and dwarves installed:'
 	@echo '  make                  the module and the tools  [KDIR=.. VHOST_KO=.. VMLINUX=.. VHOST_H=..]'

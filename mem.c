@@ -33,6 +33,7 @@ static bool withdraw_misses(struct list_head *list, const struct vhost_virtqueue
 			continue;
 		}
 		list_del(&node->node);
+		vhc_forget_miss(node);
 		kfree(node);
 	}
 	return kept;

@@ -31,11 +31,12 @@ struct rx_chains {
 /* Frames come from a tap's ring, many at a time. Returns the next one, or NULL. */
 static void *rx_ring_frame(struct vhc_queue *queue)
 {
+	const struct socket *sock = queue->vq.private_data;
 	struct vhc_rx *rx = &queue->rx;
 
 	if (rx->pos == rx->num) {
 		rx->pos = 0;
-		rx->num = ptr_ring_consume_batched(rx->ring, rx->frame, VHC_BATCH);
+		rx->num = vhc_tun_ring_take(sock->file, rx->ring, rx->frame, VHC_BATCH);
 		if (!rx->num)
 			return NULL;
 		vhc_count(queue->stats.batch, rx->num);

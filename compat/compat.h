@@ -8,6 +8,8 @@
 
 #include <linux/gfp.h>
 #include <linux/if_tun.h>
+#include <linux/lockdep.h>
+#include <linux/ptr_ring.h>
 #include <linux/virtio_net.h>
 #include <net/xdp.h>
 #ifdef VHC_PAGE_FRAG_CACHE_H
@@ -72,6 +74,43 @@ static inline void vhc_clear_iotlb(struct vhost_dev *dev)
 #else
 void vhc_clear_iotlb(struct vhost_dev *dev);
 #endif
+
+/**
+ * vhc_tun_ring_take() - take frames out of a tap's ring
+ * @file: the tap.
+ * @ring: its ring.
+ * @frames: filled.
+ * @max: how many, at most.
+ *
+ * Senders that wait, as the ring is full, go on.
+ *
+ * Return: how many.
+ */
+static inline int vhc_tun_ring_take(struct file *file, struct ptr_ring *ring, void **frames, int max)
+{
+#ifdef VHC_TUN_WAKE_QUEUE
+	int num;
+
+	spin_lock(&ring->consumer_lock);
+	num = __ptr_ring_consume_batched(ring, frames, max);
+	if (num)
+		tun_wake_queue(file, num);
+	spin_unlock(&ring->consumer_lock);
+	return num;
+#else
+	return ptr_ring_consume_batched(ring, frames, max);
+#endif
+}
+
+/* A question to the VMM is freed; the core asks none as long as it knows of one. */
+static inline void vhc_forget_miss(struct vhost_msg_node *node)
+{
+#ifdef VHC_VQ_IOTLB_MISS
+	lockdep_assert_held(&node->vq->dev->iotlb_lock);
+	if (node->vq->iotlb_miss == node)
+		node->vq->iotlb_miss = NULL;
+#endif
+}
 
 /*
  * Offloads of UDP tunnels, as features 64 and up, and the length of the header that both of

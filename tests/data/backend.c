@@ -299,6 +299,39 @@ static void a_queue_is_reset_while_the_other_runs(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/*
+ * A tap has room for 64 frames, and its queueing discipline for as many. Where senders to a full one
+ * wait, whoever takes frames out has to let them go on.
+ */
+static void a_full_tap_s_senders_go_on(const struct variant *variant)
+{
+	enum { ROOM = 64, FRAMES = 100, BUFFER = 2048 };
+	const struct vhc_port_config config = {
+		.backend = VHC_TAP_WAITING, .queue_len = ROOM, .mem_size = 8 << 20,
+	};
+	unsigned int i, number = 0, arrive, turn;
+	uint64_t buffers;
+	struct rig rig;
+
+	rig_open(&rig, variant, &config);
+	buffers = vhc_mem_alloc(&rig.port.mem, FRAMES * BUFFER, 64);
+	rig_start(&rig);
+	arrive = vhc_tap_can_wait(&rig.port.tap) ? FRAMES : ROOM;
+	for (turn = 0; turn < 5; turn++) {
+		rig_settle();
+		vhc_port_stop_queue(&rig.port, VHC_RX);
+		for (i = 0; i < arrive; i++)
+			rig_post_rx(&rig, buffers + i * BUFFER, BUFFER);
+		for (i = 0; i < FRAMES; i++)
+			rig_send_rx(&rig, number + i, 100);
+		vhc_port_start_queue(&rig.port, VHC_RX);
+		for (i = 0; i < arrive; i++)
+			rig_expect_rx(&rig, number + i);
+		number += FRAMES;
+	}
+	rig_close(&rig);
+}
+
 /* ---- busy polling ---- */
 
 static void frames_arrive_with_busy_polling(const struct variant *variant)
@@ -356,6 +389,7 @@ const struct claim backend_claims[] = {
 	     frames_arrive_over_a_macvtap),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     frames_arrive_over_an_ipvtap),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_full_tap_s_senders_go_on),
 	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     a_header_that_the_device_makes_is_zero),
 	WITH(ON_BOTH, device_makes_header | VHC_F_VERSION_1, VHC_F_MRG_RXBUF,

@@ -58,10 +58,17 @@ static void silence(const char *name)
 	close(fd);
 }
 
+/* Headers of older kernels lack it. */
+#ifndef IFF_BACKPRESSURE
+#define IFF_BACKPRESSURE 0x0080
+#endif
+
 static void open_tap(struct vhc_tap *tap)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_NO_PI };
 
+	if (tap->backend == VHC_TAP_WAITING)
+		ifr.ifr_flags |= IFF_BACKPRESSURE;
 	ifr.ifr_flags |= tap->backend == VHC_TUN ? IFF_TUN : IFF_TAP;
 	if (tap->backend != VHC_TAP_BARE)
 		ifr.ifr_flags |= IFF_VNET_HDR;
@@ -85,6 +92,20 @@ static void set_header(const struct vhc_tap *tap, int len)
 
 	must(ioctl(tap->fd, TUNSETVNETHDRSZ, &len), "TUNSETVNETHDRSZ", tap->name);
 	must(ioctl(tap->fd, TUNSETOFFLOAD, offloads), "TUNSETOFFLOAD", tap->name);
+}
+
+/**
+ * vhc_tap_can_wait() - does the kernel know IFF_BACKPRESSURE?
+ * @tap: a tap.
+ *
+ * Return: whether who sends to a tap that is full waits, if it is made so.
+ */
+bool vhc_tap_can_wait(const struct vhc_tap *tap)
+{
+	unsigned int features;
+
+	must(ioctl(tap->fd, TUNGETFEATURES, &features), "TUNGETFEATURES", tap->name);
+	return features & IFF_BACKPRESSURE;
 }
 
 /**

@@ -93,7 +93,7 @@ bench:
 
 bench-guest: deps
 	@tests/vm/build $(HOST) > /dev/null
-	@tests/vm/run $(HOST) --timeout 1800 -- 'modprobe -a vhost_net tun tap && insmod ./vhost-custom.ko && \
+	@tests/vm/run $(HOST) --guests --timeout 1800 -- 'modprobe -a vhost_net tun tap && insmod ./vhost-custom.ko && \
 		tests/guest/guest-bench.py'
 
 pictures:

@@ -38,7 +38,7 @@ static const struct kernel_param_ops latency_ops = {
 module_param_cb(latency, &latency_ops, NULL, 0644);
 MODULE_PARM_DESC(latency, "measure how long things take: histograms of each queue (default: no)");
 
-/* The first wake-up counts of those that no run saw. @key says what for: others than ours come, too. */
+/* The first wake-up counts of those that no run saw. Others than ours come, too: see @key. */
 static void stamp(u64 *at, const struct vhost_poll *poll, void *key)
 {
 	if (vhc_latency_on() && (key_to_poll(key) & poll->mask))

@@ -54,6 +54,7 @@ static_assert(offsetof(struct stats_desc, name) == offsetof(struct kvm_stats_des
 	.offset = offsetof(struct vhc_stats, _field),					\
 	.name = #_field,								\
 }
+
 #define BAD(_name, _reason) \
 	STATS_DESC("bad_" _name, bad[VHOST_CUSTOM_BAD_##_reason],			\
 		   KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE, 1)

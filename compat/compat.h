@@ -86,7 +86,8 @@ void vhc_clear_iotlb(struct vhost_dev *dev);
  *
  * Return: how many.
  */
-static inline int vhc_tun_ring_take(struct file *file, struct ptr_ring *ring, void **frames, int max)
+static inline int vhc_tun_ring_take(struct file *file, struct ptr_ring *ring, void **frames,
+				    int max)
 {
 #ifdef VHC_TUN_WAKE_QUEUE
 	int num;

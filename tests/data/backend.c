@@ -300,8 +300,8 @@ static void a_queue_is_reset_while_the_other_runs(const struct variant *variant)
 }
 
 /*
- * A tap has room for 64 frames, and its queueing discipline for as many. Where senders to a full one
- * wait, whoever takes frames out has to let them go on.
+ * A tap has room for 64 frames, and its queueing discipline for as many. Where senders to a full
+ * one wait, whoever takes frames out has to let them go on.
  */
 static void a_full_tap_s_senders_go_on(const struct variant *variant)
 {

@@ -139,9 +139,9 @@ static void what_nobody_answers_is_asked_once(const struct variant *variant)
 }
 
 /*
- * The VMM may have read a question, and not answered it yet, when it is asked again. Before, it maps
- * the ring without being asked for that, which a question asks that it did not read: since Linux 7.3
- * vhost_net asks nothing else then.
+ * The VMM may have read a question, and not answered it yet, when it is asked again. Before, it
+ * maps the ring, and reads the question for it later: since Linux 7.3 vhost_net asks nothing else
+ * until that was answered once more.
  */
 static void an_answer_to_the_first_of_two_questions_does(const struct variant *variant)
 {

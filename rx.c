@@ -415,6 +415,25 @@ void vhc_rx_ready(struct vhost_work *work)
 }
 
 /**
+ * vhc_rx_count_drops() - look at how many frames the tap dropped since the last time
+ * @queue: the RX queue.
+ *
+ * Runs need not know, and a reader of the counters need not wait for one.
+ *
+ * Context: process; dev->mutex is held.
+ */
+void vhc_rx_count_drops(struct vhc_queue *queue)
+{
+	u64 dropped = vhc_tun_dropped(&queue->rx.tun);
+
+	lockdep_assert_held(&queue->vq.dev->mutex);
+	if (dropped <= queue->rx.dropped)
+		return;
+	queue->stats.device_dropped += dropped - queue->rx.dropped;
+	queue->rx.dropped = dropped;
+}
+
+/**
  * vhc_rx_set_socket() - take frames from another socket, or from none
  * @queue: the RX queue.
  * @sock: the socket, or NULL.
@@ -422,7 +441,7 @@ void vhc_rx_ready(struct vhost_work *work)
  *
  * Frames that were taken from the old one's ring go back there.
  *
- * Context: process; vq->mutex is held.
+ * Context: process; dev->mutex and vq->mutex are held.
  */
 void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
 		       const struct vhc_tun *tun)
@@ -436,6 +455,8 @@ void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
 	rx->pos = 0;
 	rx->num = 0;
 	rx->ring = sock ? vhc_sock_ring(sock) : NULL;
+	vhc_rx_count_drops(queue);
 	rx->tun = *tun;
+	rx->dropped = vhc_tun_dropped(tun);
 	rx->direct = 0;
 }

@@ -211,6 +211,28 @@ bool vhc_tun_is_there(const struct vhc_tun *tun)
 }
 
 /**
+ * vhc_tun_dropped() - how many frames found no room in a tun device, or no reader
+ * @tun: from vhc_sock_is_ethernet(), or all zeros.
+ *
+ * Return: those of all its queues, since it was made; 0 if it is not there any more.
+ */
+u64 vhc_tun_dropped(const struct vhc_tun *tun)
+{
+	struct rtnl_link_stats64 stats;
+	struct net_device *dev;
+	u64 dropped = 0;
+
+	if (!READ_ONCE(tun->dev))
+		return 0;
+	rcu_read_lock();
+	dev = tun_find_rcu(tun);
+	if (dev)
+		dropped = dev_get_stats(dev, &stats)->tx_dropped;
+	rcu_read_unlock();
+	return dropped;
+}
+
+/**
  * vhc_tun_count() - add to what a tun device has sent, if it is still there
  * @tun: from vhc_sock_is_ethernet().
  * @packets: frames.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Readers of the counters: files in the kernel's format for statistics, and a short form in fdinfo.
- * The counters are written where things happen, by runs, under the queue's mutex; a reader takes
- * no lock and may see one packet more here than there.
+ * The counters are written where things happen, by runs, under the queue's mutex; a reader does
+ * not take it and may see one packet more here than there.
  *
  * Called by vhost_custom.c, and by the readers of the files, in process context.
  */
@@ -74,6 +74,7 @@ static const struct stats_desc stats_descs[] = {
 	COUNTER(poll_hits),
 	COUNTER(poll_misses),
 	COUNTER(dropped),
+	COUNTER(device_dropped),
 	COUNTER(stalls),
 	COUNTER(iotlb_misses),
 	COUNTER(log_writes),
@@ -106,12 +107,28 @@ struct stats_image {
 
 static const char * const queue_names[VHC_QUEUES] = { [VHC_RX] = "rx", [VHC_TX] = "tx" };
 
+/* An ioctl may wait for a run that waits for the VMM's memory. */
+static int look_at_drops(struct vhc_queue *queue)
+{
+	if (vhc_queue_index(queue) != VHC_RX)
+		return 0;
+	if (mutex_lock_killable(&queue->vq.dev->mutex))
+		return -EINTR;
+	vhc_rx_count_drops(queue);
+	mutex_unlock(&queue->vq.dev->mutex);
+	return 0;
+}
+
 static ssize_t stats_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
-	const struct vhc_queue *queue = file->private_data;
-	struct stats_image *image = kzalloc(sizeof(*image), GFP_KERNEL);
+	struct vhc_queue *queue = file->private_data;
+	struct stats_image *image;
 	ssize_t ret;
 
+	ret = look_at_drops(queue);
+	if (ret)
+		return ret;
+	image = kzalloc(sizeof(*image), GFP_KERNEL);
 	if (!image)
 		return -ENOMEM;
 	image->header = (struct kvm_stats_header) {

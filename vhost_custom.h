@@ -9,10 +9,11 @@
  *
  * Layers: calls go down only.
  *	vhost_custom.c
- *	tx.c rx.c debugfs.c
+ *	debugfs.c stats.c
+ *	tx.c rx.c
  *	queue.c log.c skb.c sock.c latency.c
  *	ring.c, ring_split.c, mem.c
- *	stats.c, trace.h, compat/
+ *	trace.h, compat/
  */
 #ifndef VHOST_CUSTOM_H
 #define VHOST_CUSTOM_H
@@ -58,7 +59,7 @@ enum {
 /**
  * struct vhc_stats - what a queue counts
  *
- * Written by runs alone, under vq.mutex. stats.c has the names under which others see them, and
+ * Written by runs alone, under vq.mutex; but @device_dropped under dev.mutex. stats.c has the names under which others see them, and
  * vhost_custom(4) what they mean. u64 throughout.
  */
 struct vhc_stats {
@@ -76,6 +77,7 @@ struct vhc_stats {
 	u64 poll_hits;
 	u64 poll_misses;
 	u64 dropped;
+	u64 device_dropped;
 	u64 stalls;
 	u64 iotlb_misses;
 	u64 log_writes;
@@ -104,6 +106,7 @@ struct vhc_tun {
  * @ring: the tap's ring of frames, or NULL: there is no socket, or it is a packet socket,
  *	which queues frames by itself. Ours as long as the socket is.
  * @tun: the socket's device, if it is one of tun.
+ * @dropped: frames that @tun dropped until its drops were last looked at; under dev.mutex.
  * @direct: how many more frames may go past recvmsg(), see skb.c.
  * @packets: frames that did, and that @tun has not counted yet; 0 between runs.
  * @bytes: theirs.
@@ -112,6 +115,7 @@ struct vhc_tun {
 struct vhc_rx {
 	struct ptr_ring *ring;
 	struct vhc_tun tun;
+	u64 dropped;
 	unsigned int direct;
 	unsigned int packets;
 	unsigned int bytes;
@@ -290,6 +294,7 @@ void vhc_tx_kick(struct vhost_work *work);
 void vhc_tx_ready(struct vhost_work *work);
 void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
 		       const struct vhc_tun *tun);
+void vhc_rx_count_drops(struct vhc_queue *queue);
 void vhc_tx_free(struct vhc_queue *queue);
 
 /* sock.c: backends; any process context */
@@ -299,6 +304,7 @@ struct ptr_ring *vhc_sock_ring(struct socket *sock);
 unsigned int vhc_sock_device_name(struct file *file, char *name);
 bool vhc_sock_is_ethernet(struct socket *sock, struct vhc_tun *tun);
 bool vhc_tun_is_there(const struct vhc_tun *tun);
+u64 vhc_tun_dropped(const struct vhc_tun *tun);
 void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int bytes);
 
 /* skb.c: frames that go past the socket's recvmsg(); on the worker, under vq.mutex */

@@ -54,7 +54,7 @@ static void expect_buckets(struct rig *rig, unsigned int queue, const char *name
 	vhc_stats_free(&stats);
 }
 
-static void expect_taps(struct rig *rig, const char *name, uint64_t want)
+static uint64_t taps(struct rig *rig, const char *name)
 {
 	char path[128];
 	uint64_t value;
@@ -65,7 +65,12 @@ static void expect_taps(struct rig *rig, const char *name, uint64_t want)
 	assert_non_null(in);
 	assert_int_equal(fscanf(in, "%" SCNu64, &value), 1);
 	fclose(in);
-	assert_int_equal(value, want);
+	return value;
+}
+
+static void expect_taps(struct rig *rig, const char *name, uint64_t want)
+{
+	assert_int_equal(taps(rig, name), want);
 }
 
 /* @frames at once, and wait until they were sent, and all is quiet. */
@@ -366,6 +371,59 @@ static void frames_that_find_no_buffers_are_counted(const struct variant *varian
 	rig_close(&rig);
 }
 
+static void receive(struct rig *rig, uint64_t buffer, unsigned int frames)
+{
+	unsigned int i;
+
+	for (i = 0; i < frames; i++) {
+		rig_post_rx(rig, buffer, BUFFER);
+		rig_expect_rx(rig, i);
+	}
+	rig_settle();
+}
+
+static void frames_that_the_tap_has_no_room_for_are_counted(const struct variant *variant)
+{
+	enum { ROOM = 64, MORE = 7 };
+	const struct vhc_port_config config = { .queue_len = ROOM, .mem_size = 8 << 20 };
+	uint64_t buffer, before, lost, counted = 0;
+	unsigned int i, turn;
+	struct rig rig;
+
+	rig_open(&rig, variant, &config);
+	buffer = vhc_mem_alloc(&rig.port.mem, BUFFER, 64);
+	rig_start(&rig);
+	rig_settle();
+	for (turn = 0; turn < 3; turn++) {
+		before = taps(&rig, "tx_dropped");
+		/* The worker takes one frame, and waits for a buffer; its place may not be free yet. */
+		for (i = 0; i < 1 + ROOM + MORE; i++) {
+			rig_send_rx(&rig, i, 100);
+			if (!i)
+				rig_settle();
+		}
+		lost = taps(&rig, "tx_dropped") - before;
+		assert_in_range(lost, MORE, MORE + 1);
+		counted += lost;
+		expect(&rig, VHC_RX, "device_dropped", counted);
+		expect(&rig, VHC_TX, "device_dropped", 0);
+		receive(&rig, buffer, 1 + ROOM + MORE - lost);
+		/* What is lost while the queue has no tap is not its own. */
+		vhc_port_stop_queue(&rig.port, VHC_RX);
+		before = taps(&rig, "tx_dropped");
+		for (i = 0; i < 2 * ROOM; i++)
+			rig_send_rx(&rig, i, 100);
+		lost = taps(&rig, "tx_dropped") - before;
+		assert_in_range(lost, ROOM, 2 * ROOM - 1);
+		expect(&rig, VHC_RX, "device_dropped", counted);
+		vhc_port_start_queue(&rig.port, VHC_RX);
+		receive(&rig, buffer, 2 * ROOM - lost);
+		expect(&rig, VHC_RX, "device_dropped", counted);
+	}
+	expect(&rig, VHC_RX, "dropped", 0);
+	rig_close(&rig);
+}
+
 static void writes_to_the_dirty_log_are_counted(const struct variant *variant)
 {
 	uint8_t *log = calloc(1, 1 << 20);
@@ -541,6 +599,8 @@ const struct claim counter_claims[] = {
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX, polls_are_counted),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, event_idx_mrg,
 	     frames_that_find_no_buffers_are_counted),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     frames_that_the_tap_has_no_room_for_are_counted),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
 	     writes_to_the_dirty_log_are_counted),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX,

@@ -9,7 +9,7 @@ import sys
 
 from scenario import CUSTOM, NET, Suite, claims
 from traffic import (Moved, Wrong, file_between, file_from, file_to, indices_agree, large_segments,
-                     need, ping_from, ping_guest, pings, tcp, udp)
+                     need, ping_from, ping_guest, pings, statistics_agree, tcp, udp)
 
 MTU_FRAME = 1514
 
@@ -26,8 +26,8 @@ def vhost_net_control(run):
 
 
 @claims('boots', 'answers pings of 1 to 65000 bytes', 'UDP from the guest', 'UDP to the guest',
-        'the module counts what the guest does', 'a link that is down carries nothing',
-        'a link that is up again works')
+        'the module counts what the guest does', 'ethtool -S says the same',
+        'a link that is down carries nothing', 'a link that is up again works')
 def basics(run):
     guest = run.guest(CUSTOM)
     run.claim('boots')
@@ -43,6 +43,8 @@ def basics(run):
     need(module['rx_packets'] >= received, module, received)
     indices_agree(guest)
     run.claim('the module counts what the guest does')
+    statistics_agree(guest)
+    run.claim('ethtool -S says the same')
     link_down_and_up(run, guest)
 
 

@@ -253,6 +253,23 @@ class Moved:
         return module
 
 
+def statistics_agree(guest):
+    """At rest the driver's statistics of its queues, since it began, are the module's. Those of TX are
+    of frames that it knows to be sent, and it looks when it sends.
+    """
+    end = time.monotonic() + TRAFFIC_SECONDS
+    while True:
+        ping_from(guest, guest.host)
+        found = re.findall(r'\b(rx|tx)(?:_queue_)?0_(packets|bytes): (\d+)',
+                           guest.check('ethtool -S eth0'))
+        driver = {f'{way}_{what}': int(value) for way, what, value in found}
+        module = guest.counters()
+        need(len(driver) == 4, 'ethtool -S:', found)
+        if all(module[name] == value for name, value in driver.items()):
+            return
+        need(time.monotonic() < end, 'ethtool -S:', driver, 'the module:', module)
+
+
 def indices_agree(guest):
     """Each packet used one entry of its TX ring, and nothing is left to do."""
     end = time.monotonic() + RING_SECONDS

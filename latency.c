@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How long things take, for whoever asks for it: the parameter "latency", which may change at any
- * time. Off, it costs a test of one word for each run, publication and wake-up.
+ * time. Off, it costs a test of one word for each run and publication, and a call for each wake-up.
  *
  * Time stamps are taken by wake-ups, in whatever context they come, and used by runs, under
  * vq.mutex. Called by queue.c.
@@ -39,10 +39,10 @@ module_param_cb(latency, &latency_ops, NULL, 0644);
 MODULE_PARM_DESC(latency, "measure how long things take: histograms of each queue (default: no)");
 
 /* The first wake-up counts of those that no run saw. Others than ours come, too: see @key. */
-static void stamp(u64 *at, const struct vhost_poll *poll, void *key)
+static void stamp(atomic64_t *at, const struct vhost_poll *poll, void *key)
 {
 	if (vhc_latency_on() && (key_to_poll(key) & poll->mask))
-		cmpxchg64(at, 0, ktime_get_ns());
+		atomic64_cmpxchg(at, 0, ktime_get_ns());
 }
 
 static void count(u64 *buckets, u64 from, u64 to)
@@ -91,8 +91,8 @@ void vhc_latency_init(struct vhc_queue *queue)
 void vhc_latency_forget(struct vhc_queue *queue)
 {
 	lockdep_assert_held(&queue->vq.mutex);
-	xchg(&queue->latency.kick, 0);
-	xchg(&queue->latency.arrival, 0);
+	atomic64_set(&queue->latency.kick, 0);
+	atomic64_set(&queue->latency.arrival, 0);
 	queue->latency.arrived = 0;
 }
 
@@ -102,10 +102,12 @@ void vhc_latency_forget(struct vhc_queue *queue)
  */
 void vhc_latency_begin(struct vhc_queue *queue)
 {
-	u64 kick = xchg(&queue->latency.kick, 0);
+	u64 kick = atomic64_xchg(&queue->latency.kick, 0);
 
 	lockdep_assert_held(&queue->vq.mutex);
-	queue->latency.arrived = xchg(&queue->latency.arrival, 0);
+	/* A frame in hand that waits for a buffer, or for the VMM's answer, came before. */
+	if (!queue->latency.arrived || queue->rx.pos == queue->rx.num)
+		queue->latency.arrived = atomic64_xchg(&queue->latency.arrival, 0);
 	if (kick)
 		count(queue->stats.kick_latency, kick, ktime_get_ns());
 }
@@ -124,7 +126,7 @@ void vhc_latency_published(struct vhc_queue *queue)
 		count(queue->stats.arrival_latency, queue->latency.arrived,
 		      queue->latency.published);
 	queue->latency.arrived = 0;
-	xchg(&queue->latency.arrival, 0);
+	atomic64_set(&queue->latency.arrival, 0);
 }
 
 /**

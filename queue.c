@@ -225,10 +225,11 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 void vhc_queue_publish(struct vhc_queue *queue)
 {
 	int ret = vhc_ring_publish(&queue->ring);
+	bool published = ret > 0;
 
 	if (!ret)
 		return;
-	if (ret > 0) {
+	if (published) {
 		if (vhc_latency_on())
 			vhc_latency_published(queue);
 		trace_used_publish(queue, ret);
@@ -243,7 +244,7 @@ void vhc_queue_publish(struct vhc_queue *queue)
 	} else if (queue->vq.call_ctx.ctx) {
 		queue->stats.signals++;
 		vhc_eventfd_signal(queue->vq.call_ctx.ctx);
-		if (vhc_latency_on())
+		if (published && vhc_latency_on())
 			vhc_latency_signalled(queue);
 	}
 }

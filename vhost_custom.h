@@ -158,8 +158,8 @@ struct vhc_tx {
  */
 struct vhc_latency {
 	wait_queue_func_t wakeup;
-	u64 kick;
-	u64 arrival;
+	atomic64_t kick;
+	atomic64_t arrival;
 	u64 arrived;
 	u64 published;
 };

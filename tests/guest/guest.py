@@ -286,13 +286,18 @@ class Guest:
         return 'a CPU waits and has interrupts: ' + ', '.join(sorted(waiting))
 
     def waiting_interrupts(self):
-        registers = re.split(r'CPU#\d+', self.monitor('info registers -a'))[1:]
-        for cpu, text in enumerate(registers):
-            flags = re.search(r'RFL=([0-9a-f]+).*HLT=1', text)
-            if flags and int(flags[1], 16) & 0x200:
-                for kind, vectors in re.findall(r'(?m)^(ISR|IRR)\s+([\d ]+)',
-                                                self.monitor(f'info lapic {cpu}')):
+        for cpu in self.waiting_cpus():
+            found = re.findall(r'(?m)^(ISR|IRR)\s+([\d ]+)', self.monitor(f'info lapic {cpu}'))
+            # It goes on between two commands.
+            if cpu in self.waiting_cpus():
+                for kind, vectors in found:
                     yield f'CPU {cpu} {kind} {vectors.strip()}'
+
+    def waiting_cpus(self):
+        """Those that have halted, with interrupts allowed."""
+        registers = re.split(r'CPU#\d+', self.monitor('info registers -a'))[1:]
+        flags = [re.search(r'RFL=([0-9a-f]+).*HLT=1', text) for text in registers]
+        return [cpu for cpu, match in enumerate(flags) if match and int(match[1], 16) & 0x200]
 
     # What runs inside.
 

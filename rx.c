@@ -19,6 +19,7 @@ struct rx_run {
 	struct socket *sock;
 	unsigned int steps;	/* frames, and chains that were looked at in vain */
 	unsigned int bytes;
+	unsigned int several;	/* frames in several buffers; the others are counted at the end */
 	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
 
@@ -312,7 +313,10 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 		if (likely(!err)) {
 			queue->stats.packets++;
 			queue->stats.bytes += len;
-			vhc_count(queue->stats.buffers, got.segments);
+			if (unlikely(got.segments > 1)) {
+				vhc_count(queue->stats.buffers, got.segments);
+				run->several++;
+			}
 			return true;
 		}
 		queue->stats.dropped++;
@@ -381,6 +385,7 @@ static void rx_run(struct vhc_queue *queue)
 	vhc_skb_begin(queue);
 	rx_frames(queue, &run);
 	vhc_skb_end(queue);
+	queue->stats.buffers[1] += queue->stats.packets - queue->run_packets - run.several;
 	vhc_queue_end(queue);
 }
 

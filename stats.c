@@ -2,7 +2,7 @@
 /*
  * Readers of the counters: files in the kernel's format for statistics, and a short form in fdinfo.
  * The counters are written where things happen, by runs, under the queue's mutex; a reader does
- * not take it and may see one packet more here than there.
+ * not take it and may see a run's packets here and not yet there.
  *
  * Called by vhost_custom.c, and by the readers of the files, in process context.
  */

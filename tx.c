@@ -105,6 +105,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 	};
 
 	if (tx->num) {
+		queue->stats.buffers[1] += tx->num - tx->several;
 		trace_tx_batch(queue, tx->num, tx->bytes);
 		if (likely(run->sock->ops->sendmsg(run->sock, &msg, 0) >= 0)) {
 			queue->stats.packets += tx->num;
@@ -120,6 +121,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 		tx->num = 0;
 		tx->bytes = 0;
 		tx->gso = 0;
+		tx->several = 0;
 		frag_reuse(tx);
 	}
 	vhc_queue_publish(queue);
@@ -192,6 +194,10 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 		return -EBADMSG;
 	if (hdr->gso_type)
 		tx->gso++;
+	if (unlikely(chain->out_num > 1)) {
+		vhc_count(queue->stats.buffers, chain->out_num);
+		tx->several++;
+	}
 
 	tx->frag_used += size;
 	tx->frag_refs--;
@@ -227,6 +233,7 @@ static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc
 	queue->stats.packets++;
 	queue->stats.bytes += chain->out_len - queue->hdr_len;
 	vhc_count(queue->stats.batch, 1);
+	vhc_count(queue->stats.buffers, chain->out_num);
 	if (has_gso(queue))
 		queue->stats.gso++;
 	return 0;
@@ -315,7 +322,6 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 		err = tx_send(queue, run, chain);
 	}
 	if (likely(!err)) {
-		vhc_count(queue->stats.buffers, chain->out_num);
 		vhc_ring_fill(&queue->ring, chain->head, 0);
 		return 0;
 	}

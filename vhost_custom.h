@@ -133,6 +133,7 @@ struct vhc_rx {
  * @num: frames in @xdp that were not sent yet; 0 between runs.
  * @bytes: their bytes.
  * @gso: those of them that are for several segments.
+ * @several: those that came in several buffers; the others are counted together.
  * @batches: the socket takes frames in batches; set with the socket.
  * @xdp: frames for one sendmsg().
  */
@@ -145,6 +146,7 @@ struct vhc_tx {
 	unsigned int num;
 	unsigned int bytes;
 	unsigned int gso;
+	unsigned int several;
 	struct xdp_buff xdp[VHC_BATCH];
 };
 

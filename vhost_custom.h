@@ -59,8 +59,8 @@ enum {
 /**
  * struct vhc_stats - what a queue counts
  *
- * Written by runs alone, under vq.mutex; but @device_dropped under dev.mutex. stats.c has the names under which others see them, and
- * vhost_custom(4) what they mean. u64 throughout.
+ * Written by runs alone, under vq.mutex; but @device_dropped under dev.mutex. stats.c has the names
+ * under which others see them, and vhost_custom(4) what they mean. u64 throughout.
  */
 struct vhc_stats {
 	u64 packets;

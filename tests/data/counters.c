@@ -396,7 +396,7 @@ static void frames_that_the_tap_has_no_room_for_are_counted(const struct variant
 	rig_settle();
 	for (turn = 0; turn < 3; turn++) {
 		before = taps(&rig, "tx_dropped");
-		/* The worker takes one frame, and waits for a buffer; its place may not be free yet. */
+		/* The worker takes one, and waits for a buffer; its place may not be free yet. */
 		for (i = 0; i < 1 + ROOM + MORE; i++) {
 			rig_send_rx(&rig, i, 100);
 			if (!i)

@@ -287,7 +287,7 @@ class Guest:
 
     def waiting_interrupts(self):
         for cpu in self.waiting_cpus():
-            found = re.findall(r'(?m)^(ISR|IRR)\s+([\d ]+)', self.monitor(f'info lapic {cpu}'))
+            found = re.findall(r'(?m)^(ISR|IRR)[ \t]+(\d[\d ]*)', self.monitor(f'info lapic {cpu}'))
             # It goes on between two commands.
             if cpu in self.waiting_cpus():
                 for kind, vectors in found:

@@ -15,6 +15,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGE = TOP / 'tools/man/vhost_custom-profiling.7'
 PATIENCE = 180
+OURS = '#f39c3d'    # in vhc-flamegraph's pictures
 # What the output of a command has to contain: its first words that are in here, and a pattern.
 EXPECTED = {
     'vhc-top --batch': r'(?m)^ *\d+ vhc-test +\S+ +[rt]x +[1-9]',
@@ -62,6 +63,9 @@ def attempt(command, directory):
         return f'not done: {error.output}'
     if result.returncode or not re.search(pattern[0], result.stdout):
         return f'status {result.returncode}, no "{pattern[0]}" in: {result.stdout[-3000:]}'
+    if command.startswith('vhc-flamegraph') and \
+       not re.search(f'>vhc_\\w+: .*fill="{OURS}"', pathlib.Path(directory, 'vhost.svg').read_text()):
+        return 'none of the boxes is known to be of the module'
     return ''
 
 

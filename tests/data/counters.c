@@ -32,6 +32,19 @@ static void expect(struct rig *rig, unsigned int queue, const char *name, uint64
 		fail_msg("%s of queue %u is %" PRIu64 ", not %" PRIu64, name, queue, value, want);
 }
 
+/* Read the counters, to be freed; the return value is the descriptor of a histogram in there. */
+static const struct kvm_stats_desc *read_histogram(struct rig *rig, unsigned int queue,
+						   const char *name, struct vhc_stats *stats)
+{
+	const struct kvm_stats_desc *desc;
+
+	vhc_stats_get(&rig->port.dev, queue, stats);
+	desc = vhc_stats_find(stats, name);
+	assert_non_null(desc);
+	assert_true(vhc_stats_is_histogram(desc));
+	return desc;
+}
+
 /* All buckets of a histogram: the first ones are @want, the others 0. */
 static void expect_buckets(struct rig *rig, unsigned int queue, const char *name,
 			   const uint64_t *want, unsigned int count)
@@ -40,10 +53,7 @@ static void expect_buckets(struct rig *rig, unsigned int queue, const char *name
 	struct vhc_stats stats;
 	unsigned int i;
 
-	vhc_stats_get(&rig->port.dev, queue, &stats);
-	desc = vhc_stats_find(&stats, name);
-	assert_non_null(desc);
-	assert_true(vhc_stats_is_histogram(desc));
+	desc = read_histogram(rig, queue, name, &stats);
 	assert_true(count <= desc->size);
 	for (i = 0; i < desc->size; i++) {
 		const uint64_t value = vhc_stats_data(&stats, desc)[i];
@@ -527,10 +537,7 @@ static void expect_latencies(struct rig *rig, unsigned int queue, const char *na
 	struct vhc_stats stats;
 	unsigned int i;
 
-	vhc_stats_get(&rig->port.dev, queue, &stats);
-	desc = vhc_stats_find(&stats, name);
-	assert_non_null(desc);
-	assert_true(vhc_stats_is_histogram(desc));
+	desc = read_histogram(rig, queue, name, &stats);
 	assert_int_equal(desc->flags & KVM_STATS_UNIT_MASK, KVM_STATS_UNIT_SECONDS);
 	assert_int_equal(desc->exponent, -9);
 	/* The first bucket is for what took no time at all. */

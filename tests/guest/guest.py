@@ -271,7 +271,8 @@ class Guest:
         return 'the guest hung before its NIC had a driver'
 
     def interrupt_fault(self):
-        """A CPU that waits for interrupts and has one, or ''. Its devices have done their part then.
+        """For people: a CPU that waits for interrupts and has one, or ''. Its devices have done their
+        part then.
 
         It is looked at for a while, as an interrupt may come just now. One that is in service
         cannot be seen at all while the CPU waits: Linux ends its service before.

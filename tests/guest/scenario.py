@@ -5,9 +5,8 @@ Where KVM itself is emulated, the emulator breaks guests now and then, on vhost_
 device. A scenario that failed is run again, at most twice, if all of this holds: the host is
 emulated, its kernel is silent, our counters agree with the rings and no ring has work left, and
 a guest's console, QEMU's log, or a reset that nobody asked for shows that a CPU of the guest
-failed, or a CPU of the guest waits for interrupts and does not take one that its APIC has, or the
-guest hung in its boot before any driver had touched the device. More than one scenario in three run
-again is a failure. Anything else is our bug.
+failed, or the guest hung in its boot before any driver had touched the device. More than one
+scenario in three run again is a failure. Anything else is our bug.
 
 Owns the claims' output (TAP). Called by guest-test.py and demo.py.
 """
@@ -96,9 +95,9 @@ def our_fault(guest):
         return f'no evidence: {error}'
 
 
-def hang(guest):
+def hung_early(guest):
     try:
-        return guest.interrupt_fault() or guest.boot_fault()
+        return guest.boot_fault()
     except FAILURES:
         return ''
 
@@ -109,7 +108,7 @@ def emulator_fault(guests):
     if complaints or not is_emulated():
         comment(*complaints[:10])
         return ''
-    faults = [fault for fault in (guest.cpu_fault() or hang(guest) for guest in guests)
+    faults = [fault for fault in (guest.cpu_fault() or hung_early(guest) for guest in guests)
               if fault]
     ours = [fault for fault in map(our_fault, guests) if fault]
     comment('evidence: of the CPU:', faults or 'none', 'of the device:', ours or 'none')

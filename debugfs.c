@@ -30,6 +30,8 @@ static const struct {
 	{ VIRTIO_RING_F_EVENT_IDX, "event_idx" },
 	{ VIRTIO_F_VERSION_1, "version_1" },
 	{ VIRTIO_F_ACCESS_PLATFORM, "access_platform" },
+	{ VIRTIO_F_RING_PACKED, "ring_packed" },
+	{ VIRTIO_F_IN_ORDER, "in_order" },
 	{ VIRTIO_F_RING_RESET, "ring_reset" },
 };
 
@@ -76,11 +78,15 @@ struct queue_state {
 	u16 avail_seen;
 	u16 used;
 	u16 fetched;
+	bool packed;
 	bool kicks_off;
 	bool kick;
 	bool call;
 	bool err;
 	u32 poll_us;
+	u32 poll_interval;
+	u32 moderation_chains;
+	u32 moderation_us;
 };
 
 static int read_state(struct vhc_queue *queue, struct queue_state *state)
@@ -100,15 +106,30 @@ static int read_state(struct vhc_queue *queue, struct queue_state *state)
 		.next_avail = vq->last_avail_idx,
 		.avail_seen = ring->avail_idx,
 		.used = vq->last_used_idx,
-		.fetched = ring->fetched_num - ring->fetched_pos,
+		.fetched = ring->fetched_num - ring->now.fetched_pos,
+		.packed = ring->packed,
 		.kicks_off = ring->notify_off,
 		.kick = vq->kick,
 		.call = vq->call_ctx.ctx,
 		.err = vq->error_ctx,
 		.poll_us = vq->busyloop_timeout,
+		.poll_interval = queue->polling.interval,
+		.moderation_chains = queue->moderation.limit,
+		.moderation_us = queue->moderation.usecs,
 	};
 	mutex_unlock(&vq->mutex);
 	return 0;
+}
+
+/* A packed ring's has its wrap counter behind it. */
+static void show_position(struct seq_file *m, const char *queue, const char *name, u16 position,
+			  bool packed)
+{
+	if (packed)
+		seq_printf(m, "%s_%s:\t%u wrap %u\n", queue, name, position & ~VHC_WRAP,
+			   !!(position & VHC_WRAP));
+	else
+		seq_printf(m, "%s_%s:\t%u\n", queue, name, position);
 }
 
 static int show_queue(struct seq_file *m, const char *name, struct vhc_queue *queue)
@@ -131,26 +152,32 @@ static int show_queue(struct seq_file *m, const char *name, struct vhc_queue *qu
 	seq_printf(m, "%s_worker:\t", name);
 	show_task(m, state.worker, true);
 	seq_printf(m, "%s_num:\t%u\n", name, state.num);
-	seq_printf(m, "%s_next_avail:\t%u\n", name, state.next_avail);
-	seq_printf(m, "%s_avail_seen:\t%u\n", name, state.avail_seen);
-	seq_printf(m, "%s_used:\t%u\n", name, state.used);
+	show_position(m, name, "next_avail", state.next_avail, state.packed);
+	show_position(m, name, "avail_seen", state.avail_seen, state.packed);
+	show_position(m, name, "used", state.used, state.packed);
 	seq_printf(m, "%s_fetched:\t%u\n", name, state.fetched);
 	seq_printf(m, "%s_kicks_off:\t%u\n", name, state.kicks_off);
 	seq_printf(m, "%s_eventfds:\t%s%s%s\n", name, state.kick ? "kick " : "",
 		   state.call ? "call " : "", state.err ? "err" : "");
 	seq_printf(m, "%s_poll_us:\t%u\n", name, state.poll_us);
+	seq_printf(m, "%s_poll_interval_us:\t%lu\n", name, state.poll_interval / NSEC_PER_USEC);
+	seq_printf(m, "%s_moderation_chains:\t%u\n", name, state.moderation_chains);
+	seq_printf(m, "%s_moderation_us:\t%u\n", name, state.moderation_us);
 	return 0;
 }
 
 static int state_show(struct seq_file *m, void *unused)
 {
 	struct vhc_net *net = m->private;
-	int err;
+	u64 features[VHC_FEATURE_WORDS];
+	int i, err;
 
 	seq_printf(m, "instance:\t%u\n", net->instance);
 	seq_puts(m, "owner:\t");
 	show_task(m, READ_ONCE(net->owner), false);
-	show_features(m, net->features);
+	for (i = 0; i < VHC_FEATURE_WORDS; i++)
+		features[i] = READ_ONCE(net->features[i]);
+	show_features(m, features);
 	err = show_queue(m, "rx", &net->queue[VHC_RX]);
 	return err ?: show_queue(m, "tx", &net->queue[VHC_TX]);
 }

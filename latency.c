@@ -73,7 +73,7 @@ static int arrival_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync,
  * vhc_latency_init() - take notice of a queue's wake-ups
  * @queue: the queue; the core has set up both of its polls.
  *
- * Both are woken by the same function of the core's, which is called then. A TX socket's wake-ups
+ * Both are woken by the same function, which is called then. A TX socket's wake-ups
  * announce room, and no frame.
  */
 void vhc_latency_init(struct vhc_queue *queue)
@@ -120,11 +120,14 @@ void vhc_latency_begin(struct vhc_queue *queue)
  */
 void vhc_latency_published(struct vhc_queue *queue)
 {
+	const u64 now = ktime_get_ns();
+
 	lockdep_assert_held(&queue->vq.mutex);
-	queue->latency.published = ktime_get_ns();
+	/* Others may wait for their signal already. */
+	if (!queue->moderation.chains)
+		queue->latency.published = now;
 	if (queue->latency.arrived)
-		count(queue->stats.arrival_latency, queue->latency.arrived,
-		      queue->latency.published);
+		count(queue->stats.arrival_latency, queue->latency.arrived, now);
 	queue->latency.arrived = 0;
 	atomic64_set(&queue->latency.arrival, 0);
 }

@@ -70,9 +70,8 @@ void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len)
 		vhc_queue_bad(queue, VHOST_CUSTOM_BAD_LOG);
 }
 
-static int log_used_scattered(struct vhc_queue *queue, u32 offset, u32 len)
+static int log_scattered(struct vhc_queue *queue, const struct vhc_area *area, u32 offset, u32 len)
 {
-	const struct vhc_area *area = &queue->ring.used_area;
 	unsigned long addr = area->start + offset;
 	unsigned long first = area->start / VHC_RING_PAGE;
 	u32 part;
@@ -90,28 +89,33 @@ static int log_used_scattered(struct vhc_queue *queue, u32 offset, u32 len)
 }
 
 /**
- * vhc_log_used() - log a part of the used ring; a &typedef vhc_log_used_fn
+ * vhc_log_ring() - log a part of the ring; a &typedef vhc_log_ring_fn
  * @opaque: the &struct vhost_virtqueue.
- * @offset: of its first byte in the ring.
+ * @which: the area.
+ * @offset: of its first byte in the area.
  * @len: bytes.
  *
- * Without an IOTLB the VMM has told the ring's address in the log (VHOST_VRING_F_LOG).
+ * Without an IOTLB the VMM has told one address in the log, that of the used ring or of the device
+ * event structure (VHOST_VRING_F_LOG).
  */
-void vhc_log_used(void *opaque, u32 offset, u32 len)
+void vhc_log_ring(void *opaque, enum vhc_ring_area which, u32 offset, u32 len)
 {
 	struct vhost_virtqueue *vq = opaque;
 	struct vhc_queue *queue = container_of(vq, struct vhc_queue, vq);
+	const bool used = which == VHC_AREA_USED;
 	struct vhost_log log = { .addr = vq->log_addr + offset, .len = len };
+	struct vhc_ring *ring = &queue->ring;
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
 	queue->stats.log_writes++;
-	if (!vq->iotlb)
+	if (!vq->iotlb && used)
 		err = vhost_log_write(vq, &log, 1, len, NULL, 0);
-	else if (queue->ring.scattered)
-		err = log_used_scattered(queue, offset, len);
+	else if (ring->scattered)
+		err = log_scattered(queue, used ? &ring->used_area : &ring->desc_area, offset, len);
 	else
-		err = log_piece(vq, (void __user *)queue->ring.used + offset, len);
+		err = log_piece(vq, (used ? (void __user *)ring->used :
+					    (void __user *)ring->desc) + offset, len);
 	if (err < 0)
 		vhc_queue_bad(queue, VHOST_CUSTOM_BAD_LOG);
 }

@@ -61,8 +61,10 @@ static void iotlb_miss(struct vhost_virtqueue *vq, u64 addr, u8 perm)
 		     offsetof(struct vhost_msg_node, msg_v2.iotlb));
 
 	node = vhost_new_msg(vq, v2 ? VHOST_IOTLB_MSG_V2 : VHOST_IOTLB_MSG);
-	if (!node)
-		return;		/* the next kick tries again */
+	if (!node) {
+		queue->unasked = true;
+		return;
+	}
 	msg = &node->msg.iotlb;
 	msg->type = VHOST_IOTLB_MISS;
 	msg->iova = addr;
@@ -167,7 +169,7 @@ static int area_find(struct vhost_virtqueue *vq, struct iotlb_area *area)
 			iotlb_miss(vq, addr, area->perm);
 			return -EAGAIN;
 		}
-		if (!(map->perm & area->perm))
+		if ((map->perm & area->perm) != area->perm)
 			return -EFAULT;
 		host = map->addr + (addr - map->start);
 		if (addr == area->addr)
@@ -216,14 +218,12 @@ int vhc_mem_find_ring(struct vhc_queue *queue)
 {
 	struct vhost_virtqueue *vq = &queue->vq;
 	struct vhc_ring *ring = &queue->ring;
-	const size_t event = ring->event_idx ? sizeof(__virtio16) : 0;
+	const struct vhc_ring_size size = vhc_ring_size(ring, vq->num);
 	struct iotlb_area area[] = {
-		{ &ring->desc_area, (unsigned long)vq->desc,
-		  vq->num * sizeof(*vq->desc), VHOST_ACCESS_RO },
-		{ &ring->avail_area, (unsigned long)vq->avail,
-		  struct_size(vq->avail, ring, vq->num) + event, VHOST_ACCESS_RO },
-		{ &ring->used_area, (unsigned long)vq->used,
-		  struct_size(vq->used, ring, vq->num) + event, VHOST_ACCESS_WO },
+		{ &ring->desc_area, (unsigned long)vq->desc, size.desc,
+		  size.desc_written ? VHOST_ACCESS_RW : VHOST_ACCESS_RO },
+		{ &ring->avail_area, (unsigned long)vq->avail, size.avail, VHOST_ACCESS_RO },
+		{ &ring->used_area, (unsigned long)vq->used, size.used, VHOST_ACCESS_WO },
 	};
 	bool whole = true;
 	int i, ret;

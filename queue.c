@@ -6,9 +6,8 @@
  * Called by vhost_custom.c (process context) and by tx.c and rx.c (worker); under
  * vq.mutex, except for vhc_queue_init() and vhc_queue_forget_memory().
  */
-#include <linux/ktime.h>
 #include <linux/lockdep.h>
-#include <linux/sched/signal.h>
+#include <linux/log2.h>
 
 #include "trace.h"
 #include "vhost_custom.h"
@@ -22,6 +21,9 @@
 void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask)
 {
 	vhc_poll_init(&queue->sock_poll, ready, mask, &queue->vq);
+	vhc_moderation_init(queue);
+	vhc_thread_init(&queue->thread, &queue->vq.poll, &queue->sock_poll,
+			&queue->moderation.work);
 	vhc_latency_init(queue);
 	queue->hdr_len = sizeof(struct virtio_net_hdr);
 	queue->sock_hdr_len = queue->hdr_len;
@@ -32,6 +34,48 @@ void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mas
 	queue->ring.opaque = &queue->vq;
 }
 
+/*
+ * Get a virtqueue ready for its first run. The core does it for split rings; to a packed one, which
+ * needs nothing written, it would write nonsense.
+ */
+static int init_access(struct vhost_virtqueue *vq)
+{
+	u16 used_idx = vq->last_used_idx;
+	int err;
+
+	if (!(vq->acked_features & BIT_ULL(VIRTIO_F_RING_PACKED)))
+		return is_power_of_2(vq->num) ? vhost_vq_init_access(vq) : -EINVAL;
+
+	if (!IS_ALIGNED((unsigned long)vq->desc, sizeof(struct vring_packed_desc)))
+		return -EINVAL;
+	err = vhc_packed_base(vq->num, vq->last_avail_idx, &used_idx);
+	if (err)
+		return err;
+	vq->last_used_idx = used_idx;
+	vq->is_le = true;
+	return 0;
+}
+
+/**
+ * vhc_queue_set_num() - set a size that is no power of 2, as packed rings may have (2.8.10.1)
+ * @queue: the queue.
+ * @num: entries.
+ *
+ * Return: 0; -EBUSY if the queue is started; -EINVAL if no such ring may have so many.
+ */
+int vhc_queue_set_num(struct vhc_queue *queue, u32 num)
+{
+	struct vhost_virtqueue *vq = &queue->vq;
+
+	lockdep_assert_held(&vq->mutex);
+	if (vq->private_data)
+		return -EBUSY;
+	if (!(vq->acked_features & BIT_ULL(VIRTIO_F_RING_PACKED)) || !num || num > VHC_RING_MAX)
+		return -EINVAL;
+	vq->num = num;
+	return 0;
+}
+
 /**
  * vhc_queue_set_socket() - start, stop or move a queue
  * @queue: the queue.
@@ -40,7 +84,8 @@ void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mas
  *
  * Context: process; dev->mutex and vq->mutex are held.
  * Return: 0. Otherwise the queue goes on as it was: -EFAULT if the used ring cannot be accessed,
- * -EINVAL if the socket has no network device. Never fails for a NULL @sock.
+ * -EINVAL if the socket has no network device, or if the ring's size, address or base is not one
+ * for its layout. Never fails for a NULL @sock.
  */
 int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old)
 {
@@ -53,14 +98,18 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 	vhost_poll_stop(&queue->sock_poll);
 	vq->private_data = sock;
 	vhc_latency_forget(queue);
+	vhc_moderation_stop(queue);
+	vhc_poll_forget(queue);
 	queue->kicks_pending = 0;
-	queue->worker = 0;
 	if (sock) {
-		err = vhost_vq_init_access(vq);
+		err = init_access(vq);
 		if (!err)
-			err = vhost_poll_start(&queue->sock_poll, sock->file);
+			err = vhc_poll_start(&queue->sock_poll, sock->file);
 		if (err)
 			goto err_restore;
+		/* Its layout says what the positions mean. */
+		queue->ring.packed = vq->acked_features & BIT_ULL(VIRTIO_F_RING_PACKED);
+		queue->ring.in_order = vq->acked_features & BIT_ULL(VIRTIO_F_IN_ORDER);
 		vhc_ring_start(&queue->ring, vq->last_avail_idx, vq->last_used_idx);
 		trace_queue_start(queue, vq->num, vq->last_avail_idx);
 	} else {
@@ -73,7 +122,7 @@ int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct so
 err_restore:
 	vq->private_data = *old;
 	if (*old)
-		vhost_poll_start(&queue->sock_poll, (*old)->file);
+		vhc_poll_start(&queue->sock_poll, (*old)->file);
 	return err;
 }
 
@@ -88,6 +137,19 @@ void vhc_queue_forget_memory(struct vhc_queue *queue)
 	mutex_lock(&queue->vq.mutex);
 	vhc_ring_forget_memory(&queue->ring);
 	mutex_unlock(&queue->vq.mutex);
+}
+
+/*
+ * A question that there was no memory for: nobody will answer, and nobody else may have a reason to
+ * run the queue. RX does not listen to its socket meanwhile, and a driver without free buffers does
+ * not kick.
+ */
+static void ask_again(struct vhc_queue *queue)
+{
+	if (likely(!queue->unasked))
+		return;
+	queue->unasked = false;
+	vhc_queue_requeue(queue);
 }
 
 /* Returns false if the ring cannot be used now. */
@@ -108,43 +170,56 @@ static bool find_ring(struct vhc_queue *queue)
 	err = vhc_mem_find_ring(queue);
 	if (err == -EFAULT)
 		vhc_queue_bad(queue, VHOST_CUSTOM_BAD_RING);
+	else if (err)
+		ask_again(queue);
 	return !err;
 }
 
 /**
- * vhc_queue_begin() - begin a run
+ * vhc_queue_look() - look up whatever a VMM may change while the queue is active
  * @queue: the queue.
  *
- * Whatever a VMM may change while the queue is active (addresses, features, memory) is
- * looked up here and stays as it is until vhc_queue_end(): such changes need vq->mutex.
+ * Addresses, features and memory stay as they are until vq->mutex is released: changes need it.
  *
- * Return: the socket, or NULL if there is nothing to do, and to end: the queue is stopped, or
- * its ring is not translated yet.
+ * Return: false if the queue is stopped, or its ring is not translated yet.
  */
-struct socket *vhc_queue_begin(struct vhc_queue *queue)
+bool vhc_queue_look(struct vhc_queue *queue)
 {
 	struct vhost_virtqueue *vq = &queue->vq;
 	struct vhc_ring *ring = &queue->ring;
 	u64 features = vq->acked_features;
 
 	lockdep_assert_held(&vq->mutex);
+	queue->worker = task_pid_nr(current);
 	if (!vq->private_data)
-		return NULL;
+		return false;
 
 	ring->little_endian = vq->is_le;
 	ring->event_idx = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
-	ring->log_used = vq->log_used ? vhc_log_used : NULL;
+	ring->log = vq->log_used ? vhc_log_ring : NULL;
 	queue->log = features & BIT_ULL(VHOST_F_LOG_ALL);
-	if (!find_ring(queue))
+	return find_ring(queue);
+}
+
+/**
+ * vhc_queue_begin() - begin a run
+ * @queue: the queue.
+ *
+ * Return: the socket, or NULL if there is nothing to do, and to end.
+ */
+struct socket *vhc_queue_begin(struct vhc_queue *queue)
+{
+	if (!vhc_queue_look(queue))
 		return NULL;
+	queue->polling.until = 0;
 	queue->run_packets = queue->stats.packets;
 	queue->run_bytes = queue->stats.bytes;
-	queue->worker = task_pid_nr(current);
+	queue->polling.active = false;
 	if (vhc_latency_on())
 		vhc_latency_begin(queue);
 	trace_run_begin(queue);
-	return vq->private_data;
+	return queue->vq.private_data;
 }
 
 /*
@@ -171,11 +246,11 @@ void vhc_queue_end(struct vhc_queue *queue)
 {
 	struct vhost_virtqueue *vq = &queue->vq;
 
-	if (queue->ring.done_num)
+	if (vhc_ring_filled(&queue->ring))
 		vhc_queue_publish(queue);
 	count_kicks_avoided(queue);
-	vq->last_avail_idx = queue->ring.next_avail;
-	vq->avail_idx = queue->ring.next_avail;
+	vq->last_avail_idx = vhc_ring_next_avail(&queue->ring);
+	vq->avail_idx = vq->last_avail_idx;
 	vq->last_used_idx = queue->ring.used_idx;
 	trace_run_end(queue, queue->stats.packets - queue->run_packets,
 		      queue->stats.bytes - queue->run_bytes);
@@ -214,8 +289,44 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 			 enum vhost_custom_bad reason)
 {
 	if (reason != VHOST_CUSTOM_BAD_HEAD)
-		vhc_ring_fill(&queue->ring, chain->head, 0);
+		vhc_ring_fill(&queue->ring, chain, 0);
 	vhc_queue_bad(queue, reason);
+}
+
+/**
+ * vhc_queue_call() - signal the driver, whatever it wants
+ * @queue: the queue.
+ */
+void vhc_queue_call(struct vhc_queue *queue)
+{
+	struct eventfd_ctx *call = queue->vq.call_ctx.ctx;
+
+	trace_signal(queue, call);
+	if (call) {
+		queue->stats.signals++;
+		vhc_eventfd_signal(call);
+	}
+}
+
+/**
+ * vhc_queue_signal() - signal the driver, if it wants to know of what was published
+ * @queue: the queue; vhc_queue_look() found its ring.
+ */
+void vhc_queue_signal(struct vhc_queue *queue)
+{
+	int ret = vhc_ring_need_signal(&queue->ring);
+
+	if (!ret) {
+		queue->stats.signals_suppressed++;
+		trace_signal(queue, false);
+		return;
+	}
+	/* A driver whose wish cannot be read is rather woken once too often. */
+	if (unlikely(ret < 0))
+		vhc_queue_bad_ring(queue, ret);
+	vhc_queue_call(queue);
+	if (vhc_latency_on() && queue->vq.call_ctx.ctx)
+		vhc_latency_signalled(queue);
 }
 
 /**
@@ -225,28 +336,19 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 void vhc_queue_publish(struct vhc_queue *queue)
 {
 	int ret = vhc_ring_publish(&queue->ring);
-	bool published = ret > 0;
 
 	if (!ret)
 		return;
-	if (published) {
-		if (vhc_latency_on())
-			vhc_latency_published(queue);
-		trace_used_publish(queue, ret);
-		ret = vhc_ring_need_signal(&queue->ring);
-	}
-	if (unlikely(ret < 0))
+	if (unlikely(ret < 0)) {
 		vhc_queue_bad_ring(queue, ret);
-	trace_signal(queue, ret && queue->vq.call_ctx.ctx);
-	/* A driver whose wish cannot be read is rather woken once too often. */
-	if (!ret) {
-		queue->stats.signals_suppressed++;
-	} else if (queue->vq.call_ctx.ctx) {
-		queue->stats.signals++;
-		vhc_eventfd_signal(queue->vq.call_ctx.ctx);
-		if (published && vhc_latency_on())
-			vhc_latency_signalled(queue);
+		vhc_queue_call(queue);
+		return;
 	}
+	if (vhc_latency_on())
+		vhc_latency_published(queue);
+	trace_used_publish(queue, ret);
+	if (!vhc_moderation_delays(queue, ret))
+		vhc_queue_signal(queue);
 }
 
 /**
@@ -277,58 +379,18 @@ void vhc_queue_wait_for_memory(struct vhc_queue *queue)
 	/* No chain is taken meanwhile, so that no more than a ring of them can come. */
 	while (vhc_ring_enable_notify(&queue->ring) > 0)
 		;
-}
-
-/**
- * vhc_queue_poll_done() - account for a poll
- * @queue: the queue.
- * @hit: work came.
- */
-void vhc_queue_poll_done(struct vhc_queue *queue, bool hit)
-{
-	if (hit)
-		queue->stats.poll_hits++;
-	else
-		queue->stats.poll_misses++;
-	trace_poll(queue, hit);
-}
-
-/**
- * vhc_queue_may_poll() - should a run that has nothing to do go on looking for work?
- * @queue: the queue; VHOST_SET_VRING_BUSYLOOP_TIMEOUT says for how long.
- * @end: 0 at first; the caller keeps it, and sets it to 0 again when there was work.
- *
- * Never when somebody else wants the CPU or the worker.
- */
-bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end)
-{
-	const u32 usecs = READ_ONCE(queue->vq.busyloop_timeout);
-	u64 now;
-
-	if (likely(!usecs))
-		return false;
-	now = ktime_get_ns();
-	if (!*end)
-		*end = now + (u64)usecs * NSEC_PER_USEC;
-	if (now >= *end || need_resched() || signal_pending(current) ||
-	    vhc_has_work(&queue->vq)) {
-		vhc_queue_poll_done(queue, false);
-		*end = 0;
-		return false;
-	}
-	cpu_relax();
-	return true;
+	ask_again(queue);
 }
 
 /**
  * vhc_queue_requeue() - run the queue again, after the worker's other work
- * @queue: the queue; its run was long enough.
+ * @queue: the queue; its run was long enough, or has to be tried again.
  */
 void vhc_queue_requeue(struct vhc_queue *queue)
 {
 	queue->stats.requeues++;
 	queue->requeued = true;
-	vhost_poll_queue(&queue->sock_poll);
+	vhc_poll_queue(&queue->sock_poll);
 }
 
 /**

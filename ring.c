@@ -5,6 +5,7 @@
  * Called through ring.h, which says by whom.
  * Everything here comes from the guest and was read once: see ring.h.
  */
+#include <asm/byteorder.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
@@ -13,49 +14,76 @@
 #include "copy.h"
 #include "ring.h"
 
-static void forget_fetched(struct vhc_ring *ring)
+static void forget_fetched(struct vhc_ring *ring, u16 next_avail)
 {
-	ring->avail_idx = ring->next_avail;
-	ring->fetched_pos = 0;
+	ring->fetch_end = next_avail;
+	ring->avail_idx = next_avail;
+	ring->more = false;
+	ring->now.fetched_pos = 0;
 	ring->fetched_num = 0;
+	vhc_ring_mark(ring);
+}
+
+/**
+ * vhc_ring_size() - how large a ring's areas are
+ * @ring: the ring; its features are set.
+ * @num: its entries.
+ *
+ * Return: the bytes (2.7, 2.8.10).
+ */
+struct vhc_ring_size vhc_ring_size(const struct vhc_ring *ring, u32 num)
+{
+	const size_t event = ring->event_idx ? sizeof(__virtio16) : 0;
+
+	if (ring->packed)
+		return (struct vhc_ring_size) {
+			.desc = num * sizeof(*ring->packed_desc),
+			.desc_written = true,
+			.avail = sizeof(*ring->driver_event),
+			.used = sizeof(*ring->device_event),
+		};
+	return (struct vhc_ring_size) {
+		.desc = num * sizeof(*ring->desc),
+		.avail = struct_size(ring->avail, ring, num) + event,
+		.used = struct_size(ring->used, ring, num) + event,
+	};
 }
 
 /**
  * vhc_ring_start() - put the ring at a position, when a backend is set
  * @ring: the ring.
- * @next_avail: index of the next available entry to take.
- * @used_idx: index of the next used entry to fill.
+ * @next_avail: position of the next available chain to take.
+ * @used_idx: position of the next used entry to fill.
  *
- * The driver's kicks are on: the caller has set used->flags to 0.
+ * A split ring's driver kicks: the caller has set used->flags to 0.
  */
 void vhc_ring_start(struct vhc_ring *ring, u16 next_avail, u16 used_idx)
 {
-	ring->next_avail = next_avail;
 	ring->used_idx = used_idx;
 	ring->signalled_valid = false;
 	ring->notify_off = false;
-	ring->done_num = 0;
-	forget_fetched(ring);
+	ring->now.done_num = 0;
+	forget_fetched(ring, next_avail);
 	vhc_ring_forget_memory(ring);
 }
 
 /**
  * vhc_ring_set_addr() - say where the ring is, before each run
  * @ring: the ring.
- * @desc: descriptor table.
- * @avail: available ring.
- * @used: used ring.
- * @num: entries of each; a power of 2, at most 32768.
+ * @desc: descriptor table, or a packed ring's descriptors.
+ * @avail: available ring, or the driver event structure.
+ * @used: used ring, or the device event structure.
+ * @num: entries; at most 32768, and of a split ring a power of 2.
  *
  * Chains that were fetched in the last run and not taken are still good if the ring did not
- * move: an available chain is the device's, the driver must not change it (2.7.13). Where
+ * move: an available chain is the device's, the driver must not change it (2.7.13, 2.8.21). Where
  * its buffers are is looked up when it is taken.
  */
 void vhc_ring_set_addr(struct vhc_ring *ring, struct vring_desc __user *desc,
 		       struct vring_avail __user *avail, struct vring_used __user *used, u32 num)
 {
 	if (ring->desc != desc || ring->avail != avail || ring->num != num)
-		forget_fetched(ring);
+		forget_fetched(ring, vhc_ring_next_avail(ring));
 	ring->desc = desc;
 	ring->avail = avail;
 	ring->used = used;
@@ -206,6 +234,54 @@ static unsigned int table_copy(struct vhc_ring *ring, u64 addr, u32 len, unsigne
 	return 0;
 }
 
+static bool split_pair(struct vhc_ring *ring, struct iovec iov[2])
+{
+	const struct vring_desc *entry = ring->table;
+	const bool le = vhc_ring_le(ring);
+
+	return __virtio16_to_cpu(le, entry[0].flags) == VRING_DESC_F_NEXT &&
+	       __virtio16_to_cpu(le, entry[0].next) == 1 && !entry[1].flags &&
+	       vhc_segment_known(ring, &iov[0], __virtio64_to_cpu(le, entry[0].addr),
+				 __virtio32_to_cpu(le, entry[0].len), false) &&
+	       vhc_segment_known(ring, &iov[1], __virtio64_to_cpu(le, entry[1].addr),
+				 __virtio32_to_cpu(le, entry[1].len), false);
+}
+
+/* Of a table's flags only these mean something (2.8.7). */
+static bool packed_pair(struct vhc_ring *ring, struct iovec iov[2])
+{
+	const __le16 others = cpu_to_le16(VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT);
+	const struct vring_packed_desc *entry = ring->packed_table;
+
+	return !((entry[0].flags | entry[1].flags) & others) &&
+	       vhc_segment_known(ring, &iov[0], le64_to_cpu(entry[0].addr),
+				 le32_to_cpu(entry[0].len), false) &&
+	       vhc_segment_known(ring, &iov[1], le64_to_cpu(entry[1].addr),
+				 le32_to_cpu(entry[1].len), false);
+}
+
+/**
+ * vhc_ring_pair_in_table() - two buffers that are to be read, from an indirect table of just them
+ * @ring: the ring.
+ * @desc: the descriptor of the table; it has no other flags.
+ * @iov: filled with their segments.
+ *
+ * Return: false if it is another table, or another layout, or needs more than a look. Then
+ * vhc_ring_take() finds out, and reads the table again.
+ */
+bool vhc_ring_pair_in_table(struct vhc_ring *ring, const struct vhc_desc *desc,
+			    struct iovec iov[2])
+{
+	const u32 size = 2 * sizeof(*ring->table);
+	struct iovec table;
+
+	if (desc->len != size ||
+	    unlikely(!vhc_segment_known(ring, &table, desc->addr, size, false)) ||
+	    unlikely(vhc_copy_in(ring->table, table.iov_base, size)))
+		return false;
+	return ring->packed ? packed_pair(ring, iov) : split_pair(ring, iov);
+}
+
 /*
  * Append the first @count entries of ring->table, if they are a chain in this order, all for one
  * direction, each in a window that is known: as most drivers write them. Returns false, and has
@@ -244,7 +320,7 @@ static __always_inline bool chain_append_plain(struct vhc_ring *ring, struct cha
 	return true;
 }
 
-/* Append all buffers of an indirect table (2.7.5.3). */
+/* Append all buffers of a split ring's indirect table (2.7.5.3). */
 static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 						       struct chain_builder *chain,
 						       const struct vhc_desc *desc)
@@ -278,6 +354,37 @@ static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 			return VHOST_CUSTOM_BAD_LENGTH + 1;
 	}
 	return VHOST_CUSTOM_BAD_LOOP + 1;
+}
+
+/*
+ * Append all buffers of a packed ring's indirect table (2.8.7): all entries, in their order; of
+ * their flags only the direction counts. DPDK's driver says of a header that it is to be written,
+ * and that what follows is to be read; the header is, too.
+ */
+static noinline unsigned int chain_append_packed_table(struct vhc_ring *ring,
+						       struct chain_builder *chain,
+						       const struct vhc_desc *desc)
+{
+	const struct vring_packed_desc *entry = ring->packed_table;
+	unsigned int count = 0;
+	unsigned int bad;
+
+	bad = table_copy(ring, desc->addr, desc->len, &count);
+	if (bad)
+		return bad;
+	if (count < desc->len / sizeof(*entry))
+		return VHOST_CUSTOM_BAD_LENGTH + 1;
+	if (count > 1 && !(entry[1].flags & cpu_to_le16(VRING_DESC_F_WRITE)))
+		ring->packed_table[0].flags &= ~cpu_to_le16(VRING_DESC_F_WRITE);
+	for (; count && !bad; count--, entry++) {
+		u16 flags = le16_to_cpu(entry->flags);
+
+		if (flags & VRING_DESC_F_INDIRECT)
+			return VHOST_CUSTOM_BAD_INDIRECT + 1;
+		bad = chain_append(ring, chain, le64_to_cpu(entry->addr), le32_to_cpu(entry->len),
+				   flags);
+	}
+	return bad;
 }
 
 /*
@@ -328,7 +435,8 @@ static unsigned int chain_build(struct vhc_ring *ring, const struct vhc_fetched 
 
 	for (; !bad && desc < end; desc++) {
 		if (desc->flags & VRING_DESC_F_INDIRECT)
-			bad = chain_append_table(ring, &builder, desc);
+			bad = ring->packed ? chain_append_packed_table(ring, &builder, desc) :
+					     chain_append_table(ring, &builder, desc);
 		else
 			bad = chain_append(ring, &builder, desc->addr, desc->len, desc->flags);
 	}
@@ -354,18 +462,17 @@ int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iov
 	const struct vhc_fetched *fetched;
 	unsigned int bad;
 
-	if (ring->fetched_pos == ring->fetched_num) {
-		int err = vhc_split_fetch(ring);
+	if (ring->now.fetched_pos == ring->fetched_num) {
+		int err = ring->packed ? vhc_packed_fetch(ring) : vhc_split_fetch(ring);
 
 		if (err <= 0)
 			return err;
 		if (likely(vhc_ring_take_plain(ring, chain, iov, iov_max)))
 			return 1;
 	}
-	fetched = &ring->fetched[ring->fetched_pos++];
-	ring->next_avail++;
+	fetched = &ring->fetched[ring->now.fetched_pos++];
 
-	chain->head = fetched->head;
+	chain->id = fetched->id;
 	if (chain_build_plain(ring, fetched, chain, iov, iov_max))
 		return 1;
 	ring->untranslated = false;
@@ -373,37 +480,46 @@ int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iov
 	if (likely(!bad))
 		return 1;
 	if (ring->untranslated) {
-		vhc_ring_rewind(ring, 1);
+		vhc_ring_put_back(ring);
 		return -EAGAIN;
 	}
 	chain->bad = bad - 1;
+	chain->in_len = U64_MAX;	/* who knows? */
 	return -EBADMSG;
 }
 
 /**
- * vhc_ring_rewind() - put the last chains that were taken back
- * @ring: the ring.
- * @chains: how many; none of them may be filled.
+ * vhc_ring_rewind() - put all chains that were taken since vhc_ring_mark() back
+ * @ring: the ring; nothing was published since.
  *
- * The next take returns the oldest of them again.
+ * Those of them that were filled are not any more. The next take returns the oldest of them again.
  */
-void vhc_ring_rewind(struct vhc_ring *ring, unsigned int chains)
+void vhc_ring_rewind(struct vhc_ring *ring)
 {
-	ring->next_avail -= chains;
-	if (chains <= ring->fetched_pos) {
-		ring->fetched_pos -= chains;
+	ring->now.done_num = ring->mark.done_num;
+	if (ring->mark.fetched_pos != VHC_MARK_FETCHED) {
+		ring->now.fetched_pos = ring->mark.fetched_pos;
 		return;
 	}
-	ring->fetched_pos = 0;
+	ring->fetch_end = ring->mark_start;
+	ring->now.fetched_pos = 0;
 	ring->fetched_num = 0;
+	vhc_ring_mark(ring);
 }
 
 /**
- * vhc_ring_unfill() - forget the last entries that were filled
+ * vhc_ring_is_exhausted() - do the chains that were filled since vhc_ring_mark() take all of it?
  * @ring: the ring.
- * @count: how many, at most as many as were filled since the last publish.
+ *
+ * Then the driver has no more to make available before it gets some of them back.
  */
-void vhc_ring_unfill(struct vhc_ring *ring, unsigned int count)
+bool vhc_ring_is_exhausted(const struct vhc_ring *ring)
 {
-	ring->done_num -= count;
+	unsigned int i, entries = 0;
+
+	if (!ring->packed)
+		return ring->now.done_num - ring->mark.done_num == ring->num;
+	for (i = ring->mark.done_num; i < ring->now.done_num; i++)
+		entries += ring->done[i].id >> VHC_DESCS_SHIFT;
+	return entries == ring->num;
 }

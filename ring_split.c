@@ -18,30 +18,17 @@
 
 #include "ring.h"
 
-/* Where the host sees a field of an area. */
-static __always_inline void __user *area_at(const struct vhc_area *area,
-					    const void __user *field, bool scattered)
-{
-	unsigned long addr = (unsigned long)field;
-	unsigned long page;
-
-	if (!scattered)
-		return (void __user *)addr;
-	page = addr / VHC_RING_PAGE - area->start / VHC_RING_PAGE;
-	return (void __user *)(*(area->page + page) + addr % VHC_RING_PAGE);
-}
-
 /*
  * The loops exist twice, so that a contiguous ring's are short. All others look it up.
  */
 static inline __virtio16 __user *avail_word(struct vhc_ring *ring, __virtio16 __user *word)
 {
-	return area_at(&ring->avail_area, word, ring->scattered);
+	return vhc_area_at(&ring->avail_area, word, ring->scattered);
 }
 
 static inline __virtio16 __user *used_word(struct vhc_ring *ring, __virtio16 __user *word)
 {
-	return area_at(&ring->used_area, word, ring->scattered);
+	return vhc_area_at(&ring->used_area, word, ring->scattered);
 }
 
 static inline __virtio16 __user *used_event_of(struct vhc_ring *ring)
@@ -54,26 +41,21 @@ static inline __virtio16 __user *avail_event_of(struct vhc_ring *ring)
 	return used_word(ring, (__virtio16 __user *)&ring->used->ring[ring->num]);
 }
 
-static void log_used(struct vhc_ring *ring, u32 offset, u32 len)
-{
-	if (unlikely(ring->log_used))
-		ring->log_used(ring->opaque, offset, len);
-}
-
 /*
  * Read avail->idx; -EINVAL if the driver made more chains available than there can be, or
  * took some away that it had shown.
  */
 static int avail_idx_read(struct vhc_ring *ring, u16 *idx)
 {
-	u16 known = ring->avail_idx - ring->next_avail;
+	const u16 next_avail = vhc_ring_next_avail(ring);
+	u16 known = ring->avail_idx - next_avail;
 	__virtio16 word;
 	u16 count;
 
 	if (get_user(word, avail_word(ring, &ring->avail->idx)))
 		return -EFAULT;
 	*idx = __virtio16_to_cpu(vhc_ring_le(ring), word);
-	count = *idx - ring->next_avail;
+	count = *idx - next_avail;
 	if (count > ring->num || count < known)
 		return -EINVAL;
 	return 0;
@@ -87,16 +69,16 @@ static __always_inline int __heads_read(struct vhc_ring *ring, unsigned int coun
 	u32 mask = ring->num - 1;
 	unsigned int i;
 
-	if (!user_read_access_begin(area_at(&ring->avail_area, avail, scattered),
+	if (!user_read_access_begin(vhc_area_at(&ring->avail_area, avail, scattered),
 				    scattered ? 1 : struct_size(avail, ring, ring->num)))
 		return -EFAULT;
 	for (i = 0; i < count; i++) {
-		__virtio16 __user *entry = &avail->ring[(ring->next_avail + i) & mask];
+		__virtio16 __user *entry = &avail->ring[(ring->fetch_end + i) & mask];
 		__virtio16 head;
 
-		entry = area_at(&ring->avail_area, entry, scattered);
+		entry = vhc_area_at(&ring->avail_area, entry, scattered);
 		unsafe_get_user(head, entry, fault);
-		fetched[i].head = __virtio16_to_cpu(vhc_ring_le(ring), head);
+		fetched[i].id = __virtio16_to_cpu(vhc_ring_le(ring), head);
 	}
 	user_read_access_end();
 	return 0;
@@ -125,14 +107,15 @@ static __always_inline int __chains_read(struct vhc_ring *ring, unsigned int cou
 	const u32 num = ring->num;
 	unsigned int slot = 0, i;
 
-	if (!user_read_access_begin(area_at(&ring->desc_area, ring->desc, scattered),
+	if (!user_read_access_begin(vhc_area_at(&ring->desc_area, ring->desc, scattered),
 				    scattered ? 1 : num * sizeof(*ring->desc)))
 		return -EFAULT;
 
 	for (i = 0; i < count; i++, fetched++) {
-		unsigned int next = fetched->head;
+		unsigned int next = fetched->id;
 		unsigned int first = slot;
 
+		fetched->start = ring->fetch_end + i;
 		fetched->first = first;
 		fetched->bad = 0;
 		if (next >= num) {
@@ -150,7 +133,7 @@ static __always_inline int __chains_read(struct vhc_ring *ring, unsigned int cou
 			__virtio32 len;
 			__virtio16 flags, link;
 
-			entry = area_at(&ring->desc_area, entry, scattered);
+			entry = vhc_area_at(&ring->desc_area, entry, scattered);
 			if (slot == VHC_CHAIN_MAX) {
 				if (first)
 					goto full;
@@ -208,7 +191,7 @@ static int chains_read(struct vhc_ring *ring, unsigned int count)
  */
 int vhc_split_fetch(struct vhc_ring *ring)
 {
-	unsigned int count = (u16)(ring->avail_idx - ring->next_avail);
+	unsigned int count = (u16)(ring->avail_idx - ring->fetch_end);
 	int err;
 
 	if (!count) {
@@ -217,7 +200,7 @@ int vhc_split_fetch(struct vhc_ring *ring)
 		err = avail_idx_read(ring, &idx);
 		if (err)
 			return err;
-		count = (u16)(idx - ring->next_avail);
+		count = (u16)(idx - ring->fetch_end);
 		if (!count)
 			return 0;
 		ring->avail_idx = idx;
@@ -226,9 +209,8 @@ int vhc_split_fetch(struct vhc_ring *ring)
 		smp_rmb();
 	}
 	count = min_t(unsigned int, count, VHC_BATCH);
-	/* Overwritten from here on, even if that fails: a rewind must not go back to them. */
-	ring->fetched_pos = 0;
-	ring->fetched_num = 0;
+	/* Even if that fails. */
+	vhc_ring_overwrite_fetched(ring);
 	err = heads_read(ring, count);
 	if (err)
 		return err;
@@ -236,34 +218,43 @@ int vhc_split_fetch(struct vhc_ring *ring)
 	if (err < 0)
 		return err;
 	ring->fetched_num = err;
+	ring->fetch_end += err;
 	return err;
 }
 
-/* Copy the filled entries to the used ring, and then its index. Returns 0 or -EFAULT. */
+/*
+ * Copy the filled entries to the used ring, and then its index. @batches: some of them need not be
+ * written (2.7.9, IN_ORDER). Returns 0 or -EFAULT.
+ */
 static __always_inline int __used_write(struct vhc_ring *ring, unsigned int count,
-					const bool scattered)
+					const bool scattered, const bool batches)
 {
 	struct vring_used __user *used = ring->used;
-	const struct vring_used_elem *done = ring->done;
-	__virtio16 __user *idx = area_at(&ring->used_area, &used->idx, scattered);
+	__virtio16 __user *idx = vhc_area_at(&ring->used_area, &used->idx, scattered);
+	const bool le = vhc_ring_le(ring);
 	u32 mask = ring->num - 1;
 	unsigned int i;
 
-	if (!user_write_access_begin(area_at(&ring->used_area, used, scattered),
+	if (!user_write_access_begin(vhc_area_at(&ring->used_area, used, scattered),
 				     scattered ? 1 : struct_size(used, ring, ring->num)))
 		return -EFAULT;
 	for (i = 0; i < count; i++) {
 		struct vring_used_elem __user *elem = &used->ring[(ring->used_idx + i) & mask];
+		const struct vhc_done *done;
 
+		if (batches)
+			i = vhc_batch_last(ring, i, count);
+		done = ring->done + i;
 		/* Twice: an entry is aligned to 4 bytes, and may lie across two pages. */
-		unsafe_put_user(done[i].id, (__virtio32 __user *)
-				area_at(&ring->used_area, &elem->id, scattered), fault);
-		unsafe_put_user(done[i].len, (__virtio32 __user *)
-				area_at(&ring->used_area, &elem->len, scattered), fault);
+		unsafe_put_user(__cpu_to_virtio32(le, done->id), (__virtio32 __user *)
+				vhc_area_at(&ring->used_area, &elem->id, scattered), fault);
+		unsafe_put_user(__cpu_to_virtio32(le, batches ? done->len & ~VHC_DONE_SKIP :
+								done->len), (__virtio32 __user *)
+				vhc_area_at(&ring->used_area, &elem->len, scattered), fault);
 	}
 	/* C: the entries, and what was written to the buffers, are visible before the index. */
 	smp_wmb();
-	unsafe_put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->used_idx + count), idx, fault);
+	unsafe_put_user(__cpu_to_virtio16(le, ring->used_idx + count), idx, fault);
 	user_write_access_end();
 	return 0;
 fault:
@@ -273,8 +264,10 @@ fault:
 
 static int used_write(struct vhc_ring *ring, unsigned int count)
 {
-	return unlikely(ring->scattered) ? __used_write(ring, count, true) :
-					   __used_write(ring, count, false);
+	if (unlikely(ring->scattered))
+		return __used_write(ring, count, true, true);
+	return unlikely(ring->in_order) ? __used_write(ring, count, false, true) :
+					  __used_write(ring, count, false, false);
 }
 
 /* Log @count entries from the one that used_idx names on, and the index. */
@@ -286,11 +279,11 @@ static noinline void log_entries(struct vhc_ring *ring, unsigned int count)
 
 	for (count = min(count, ring->num); count; count -= part) {
 		part = min(count, ring->num - first);
-		ring->log_used(ring->opaque, offsetof(struct vring_used, ring) + first * size,
-			       part * size);
+		vhc_ring_log(ring, VHC_AREA_USED, offsetof(struct vring_used, ring) + first * size,
+			     part * size);
 		first = 0;
 	}
-	ring->log_used(ring->opaque, offsetof(struct vring_used, idx), sizeof(__virtio16));
+	vhc_ring_log(ring, VHC_AREA_USED, offsetof(struct vring_used, idx), sizeof(__virtio16));
 }
 
 /**
@@ -302,13 +295,13 @@ static noinline void log_entries(struct vhc_ring *ring, unsigned int count)
  */
 int vhc_split_publish(struct vhc_ring *ring)
 {
-	unsigned int count = ring->done_num;
+	unsigned int count = ring->now.done_num;
 	int err;
 
-	ring->done_num = 0;
+	ring->now.done_num = 0;
 	err = used_write(ring, count);
 	/* What was written before a fault counts, too. */
-	if (unlikely(ring->log_used))
+	if (unlikely(ring->log))
 		log_entries(ring, count);
 	if (unlikely(err))
 		return err;
@@ -335,7 +328,7 @@ int vhc_split_need_signal(struct vhc_ring *ring)
 	/* E: the used index is visible before the driver's wish is read. */
 	smp_mb();
 
-	if (ring->notify_on_empty && ring->avail_idx == ring->next_avail)
+	if (ring->notify_on_empty && ring->avail_idx == vhc_ring_next_avail(ring))
 		return 1;
 	if (!ring->event_idx) {
 		if (get_user(word, avail_word(ring, &ring->avail->flags)))
@@ -362,7 +355,7 @@ static int used_flags_write(struct vhc_ring *ring, bool notify_off)
 	if (put_user(__cpu_to_virtio16(vhc_ring_le(ring), flags),
 		     used_word(ring, &ring->used->flags)))
 		return -EFAULT;
-	log_used(ring, offsetof(struct vring_used, flags), sizeof(__virtio16));
+	vhc_ring_log(ring, VHC_AREA_USED, offsetof(struct vring_used, flags), sizeof(__virtio16));
 	ring->notify_off = notify_off;
 	return 0;
 }
@@ -371,8 +364,8 @@ static int used_flags_write(struct vhc_ring *ring, bool notify_off)
  * vhc_split_enable_notify() - ask for a kick at the next chain, and look once more
  * @ring: the ring.
  *
- * The kick is asked for beyond avail_idx, not next_avail: RX may have seen chains, found
- * them too few for a frame and put them back. It must sleep until there are more.
+ * The kick is asked for beyond avail_idx, not the next chain to take: RX may have seen chains,
+ * found them too few for a frame and put them back. It must sleep until there are more.
  *
  * Return: 0, 1 if more chains are available than avail_idx said, -EFAULT or -EINVAL.
  */
@@ -385,8 +378,8 @@ int vhc_split_enable_notify(struct vhc_ring *ring)
 		err = put_user(__cpu_to_virtio16(vhc_ring_le(ring), ring->avail_idx),
 			       avail_event_of(ring));
 		if (!err)
-			log_used(ring, struct_size(ring->used, ring, ring->num),
-				 sizeof(__virtio16));
+			vhc_ring_log(ring, VHC_AREA_USED, struct_size(ring->used, ring, ring->num),
+				     sizeof(__virtio16));
 	} else {
 		err = used_flags_write(ring, false);
 	}

@@ -20,7 +20,6 @@ struct rx_run {
 	unsigned int steps;	/* frames, and chains that were looked at in vain */
 	unsigned int bytes;
 	unsigned int several;	/* frames in several buffers; the others are counted at the end */
-	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
 
 /* The chains that were gathered for one frame; their segments are in vq.iov. */
@@ -112,16 +111,9 @@ static void rx_give_back(struct vhc_queue *queue, unsigned int num,
 		if (ret != 1 && ret != -EBADMSG)
 			return;
 		if (ret == 1 || chain.bad != VHOST_CUSTOM_BAD_HEAD)
-			vhc_ring_fill(ring, chain.head, 0);
+			vhc_ring_fill(ring, &chain, 0);
 	}
 	vhc_queue_bad(queue, reason);
-}
-
-/* Put the chains that were gathered so far, and @more, back. */
-static void rx_put_back(struct vhc_queue *queue, const struct rx_chains *got, unsigned int more)
-{
-	vhc_ring_unfill(&queue->ring, got->chains);
-	vhc_ring_rewind(&queue->ring, got->chains + more);
 }
 
 /* Returns 0, or an enum vhost_custom_bad + 1. */
@@ -140,15 +132,15 @@ static unsigned int rx_check(int ret, const struct vhc_chain *chain)
 static bool rx_is_too_long(struct vhc_queue *queue, unsigned int skip)
 {
 	struct vhc_chain chain;
-	unsigned int taken = 0;
 	int ret;
 
+	vhc_ring_mark(&queue->ring);
 	do {
 		ret = vhc_ring_take(&queue->ring, &chain, queue->vq.iov, UIO_MAXIOV);
 		if (ret != 1 && ret != -EBADMSG)
 			break;
-	} while (taken++ < skip);
-	vhc_ring_rewind(&queue->ring, taken);
+	} while (skip--);
+	vhc_ring_rewind(&queue->ring);
 	return ret == -EBADMSG;
 }
 
@@ -158,7 +150,7 @@ static bool rx_is_too_long(struct vhc_queue *queue, unsigned int skip)
  * Returns 0; -ENOBUFS if the driver has to make more available; -EAGAIN if the VMM has to
  * translate an address first; -EMSGSIZE if the frame cannot fit; -EBADMSG if a bad chain was
  * met and all up to it were given back; or the ring's error. Except for 0, no chain is held
- * any more.
+ * any more; with 0, vhc_ring_rewind() puts them back.
  */
 static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 {
@@ -170,22 +162,23 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 
 	got->chains = 0;
 	got->segments = 0;
+	vhc_ring_mark(ring);
 	for (;;) {
 		ret = vhc_ring_take(ring, &chain, queue->vq.iov + got->segments,
 				    UIO_MAXIOV - got->segments);
 		if (unlikely(!ret)) {
 			/* With all of the ring in hand there is nothing to wait for. */
-			ret = got->chains == ring->num ? -EMSGSIZE : -ENOBUFS;
-			rx_put_back(queue, got, 0);
+			ret = vhc_ring_is_exhausted(ring) ? -EMSGSIZE : -ENOBUFS;
+			vhc_ring_rewind(ring);
 			return ret;
 		}
 		if (unlikely(ret < 0 && ret != -EBADMSG)) {
-			rx_put_back(queue, got, 0);
+			vhc_ring_rewind(ring);
 			return ret;
 		}
 		bad = rx_check(ret, &chain);
 		if (unlikely(bad)) {
-			rx_put_back(queue, got, 1);
+			vhc_ring_rewind(ring);
 			/* A good chain, but no place left for its segments? */
 			if (ret == -EBADMSG && chain.bad == VHOST_CUSTOM_BAD_LENGTH &&
 			    got->segments && !rx_is_too_long(queue, got->chains))
@@ -193,14 +186,14 @@ static int rx_gather(struct vhc_queue *queue, u32 need, struct rx_chains *got)
 			rx_give_back(queue, got->chains + 1, bad - 1);
 			return -EBADMSG;
 		}
-		vhc_ring_fill(ring, chain.head, min_t(u64, chain.in_len, need));
+		vhc_ring_fill(ring, &chain, min_t(u64, chain.in_len, need));
 		got->chains++;
 		got->segments += chain.in_num;
 		if (chain.in_len >= need)
 			return 0;
 		need -= chain.in_len;
 		if (unlikely(got->chains == max_chains)) {
-			rx_put_back(queue, got, 0);
+			vhc_ring_rewind(ring);
 			return -EMSGSIZE;
 		}
 	}
@@ -250,7 +243,7 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
 	int ret;
 
 	if (likely(rx->direct)) {
-		ret = vhc_skb_deliver(queue, frame, got->chains);
+		ret = vhc_skb_deliver(queue, frame, queue->vq.iov, got->chains);
 		if (likely(ret != -EOPNOTSUPP))
 			return ret;
 	}
@@ -284,13 +277,46 @@ static int rx_deliver(struct vhc_queue *queue, struct socket *sock, u32 need,
  */
 static void rx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
 {
-	if (unlikely(vhost_poll_start(&queue->sock_poll, sock->file)) && sock_error(sock->sk))
-		vhost_poll_start(&queue->sock_poll, sock->file);
+	if (unlikely(vhc_poll_start(&queue->sock_poll, sock->file)) && sock_error(sock->sk))
+		vhc_poll_start(&queue->sock_poll, sock->file);
 }
 
 static void rx_ignore_socket(struct vhc_queue *queue)
 {
 	vhost_poll_stop(&queue->sock_poll);
+}
+
+/*
+ * Most frames: a skb, which goes past recvmsg() into one buffer. Returns false if the next one is
+ * not like that; nothing was done then.
+ */
+static __always_inline bool rx_plain(struct vhc_queue *queue, u32 len)
+{
+	const u32 need = len + queue->hdr_len;
+	struct vhc_ring *ring = &queue->ring;
+	const struct vhc_fetched *fetched;
+	struct vhc_rx *rx = &queue->rx;
+	struct iovec iov;
+	int err;
+
+	if (unlikely(!rx->direct) || unlikely(queue->log))
+		return false;
+	fetched = vhc_ring_peek_plain(ring, VRING_DESC_F_WRITE, &iov);
+	if (!fetched || iov.iov_len < need)
+		return false;
+	err = vhc_skb_deliver(queue, rx->frame[rx->pos], &iov, 1);
+	if (unlikely(err == -EOPNOTSUPP))
+		return false;
+	rx->pos++;
+	if (unlikely(err)) {
+		queue->stats.dropped++;
+		rx_give_back(queue, 1, VHOST_CUSTOM_BAD_FAULT);
+		return true;
+	}
+	vhc_ring_use_plain(ring, fetched, need);
+	queue->stats.packets++;
+	queue->stats.bytes += len;
+	return true;
 }
 
 /*
@@ -320,7 +346,7 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 			return true;
 		}
 		queue->stats.dropped++;
-		rx_put_back(queue, &got, 0);
+		vhc_ring_rewind(&queue->ring);
 		run->steps += got.chains;
 		/* Memory that cannot be written would fail the next frame, too. */
 		if (err == -EFAULT)
@@ -352,20 +378,27 @@ static void rx_frames(struct vhc_queue *queue, struct rx_run *run)
 		u32 len;
 
 		if (!rx_next(queue, run->sock, &len)) {
+			enum vhc_poll poll;
+
 			vhc_queue_publish(queue);
-			if (vhc_queue_may_poll(queue, &run->poll_end)) {
-				/* A wake-up for each frame would end the poll. */
-				rx_ignore_socket(queue);
-				continue;
+			poll = vhc_poll_goes_on(queue);
+			if (likely(poll == VHC_POLL_NOT)) {
+				rx_wait_for_socket(queue, run->sock);
+				return;
 			}
-			rx_wait_for_socket(queue, run->sock);
-			return;
+			/* A wake-up for each frame would end the poll. */
+			rx_ignore_socket(queue);
+			if (poll == VHC_POLL_LATER)
+				return;
+			continue;
 		}
-		vhc_poll_ended(queue, &run->poll_end);
-		if (queue->ring.done_num >= VHC_BATCH)
+		vhc_poll_found(queue);
+		if (vhc_ring_filled(&queue->ring) >= VHC_BATCH)
 			vhc_queue_publish(queue);
 		run->steps++;
 		run->bytes += len;
+		if (likely(rx_plain(queue, len)))
+			continue;
 		if (!rx_one(queue, run, len)) {
 			rx_ignore_socket(queue);
 			return;

@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 #include <linux/virtio_net.h>
 
+#include "copy.h"
 #include "vhost_custom.h"
 
 /*
@@ -45,27 +46,6 @@ bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame)
 	       queue->rx.tun.dev && skb->dev == queue->rx.tun.dev &&
 	       queue->sock_hdr_len && queue->sock_hdr_len != VHC_TUNNEL_HEADER &&
 	       !skb_vlan_tag_present(skb) && !has_tunnel(skb);
-}
-
-/* Write the header (5.1.6) of @len bytes, 10 or 12. */
-static int header_put(struct virtio_net_hdr_mrg_rxbuf __user *to,
-		      const struct virtio_net_hdr_mrg_rxbuf *hdr, unsigned int len)
-{
-	if (!user_write_access_begin(to, len))
-		return -EFAULT;
-	unsafe_put_user(hdr->hdr.flags, &to->hdr.flags, fault);
-	unsafe_put_user(hdr->hdr.gso_type, &to->hdr.gso_type, fault);
-	unsafe_put_user(hdr->hdr.hdr_len, &to->hdr.hdr_len, fault);
-	unsafe_put_user(hdr->hdr.gso_size, &to->hdr.gso_size, fault);
-	unsafe_put_user(hdr->hdr.csum_start, &to->hdr.csum_start, fault);
-	unsafe_put_user(hdr->hdr.csum_offset, &to->hdr.csum_offset, fault);
-	if (len == sizeof(*hdr))
-		unsafe_put_user(hdr->num_buffers, &to->num_buffers, fault);
-	user_write_access_end();
-	return 0;
-fault:
-	user_write_access_end();
-	return -EFAULT;
 }
 
 /* The rest of a chain's segments. */
@@ -110,20 +90,26 @@ static int frags_put(struct space *space, const struct sk_buff *skb)
 	return err;
 }
 
+/* Write the header (5.1.6) of @hdr_len bytes, 10 or 12, and the frame. */
 static int frame_put(const struct iovec *iov, const struct sk_buff *skb,
 		     const struct virtio_net_hdr_mrg_rxbuf *hdr, unsigned int hdr_len)
 {
-	struct space space = { .iov = iov };
+	struct space space = { .iov = iov, .used = hdr_len };
+	unsigned int head = skb_headlen(skb);
 	int err;
 
-	if (likely(iov->iov_len > hdr_len)) {
-		err = header_put(iov->iov_base, hdr, hdr_len);
-		space.used = hdr_len;
+	if (likely(iov->iov_len > hdr_len + head) && likely(head)) {
+		err = hdr_len == sizeof(*hdr) ? vhc_copy_out(iov->iov_base, hdr, sizeof(*hdr)) :
+						vhc_copy_out(iov->iov_base, hdr, sizeof(hdr->hdr));
+		if (likely(!err))
+			err = vhc_copy_out(iov->iov_base + hdr_len, skb->data, head);
+		space.used += head;
 	} else {
+		space.used = 0;
 		err = bytes_put(&space, hdr, hdr_len);
+		if (!err)
+			err = bytes_put(&space, skb->data, head);
 	}
-	if (likely(!err))
-		err = bytes_put(&space, skb->data, skb_headlen(skb));
 	if (!err && skb_is_nonlinear(skb))
 		err = frags_put(&space, skb);
 	return err;
@@ -142,12 +128,14 @@ bool vhc_skb_is_gso(void *frame)
  * vhc_skb_deliver() - write a frame and its header to guest memory
  * @queue: the RX queue; its rx.direct is not 0.
  * @frame: from the ring of its socket.
- * @chains: how many it fills; their segments in vq.iov have room for it.
+ * @iov: segments that have room for it.
+ * @chains: how many chains they are of.
  *
  * Return: 0, or -EFAULT; the frame is gone then. -EOPNOTSUPP if it is one for recvmsg(), and
  * still there.
  */
-int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
+int vhc_skb_deliver(struct vhc_queue *queue, void *frame, const struct iovec *iov,
+		    unsigned int chains)
 {
 	struct vhc_rx *rx = &queue->rx;
 	struct virtio_net_hdr_mrg_rxbuf hdr;
@@ -160,7 +148,7 @@ int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains)
 		return -EOPNOTSUPP;
 	hdr.num_buffers = __cpu_to_virtio16(vhc_ring_le(&queue->ring), chains);
 
-	err = frame_put(queue->vq.iov, skb, &hdr, queue->hdr_len);
+	err = frame_put(iov, skb, &hdr, queue->hdr_len);
 	rx->direct--;
 	rx->packets++;
 	rx->bytes += skb->len;
@@ -183,7 +171,8 @@ void vhc_skb_begin(struct vhc_queue *queue)
 	struct vhc_rx *rx = &queue->rx;
 
 	if (rx->direct && !vhc_tun_is_there(&rx->tun)) {
-		rx->tun.dev = NULL;
+		/* vhc_rx_count_drops() may look at it now. */
+		WRITE_ONCE(rx->tun.dev, NULL);
 		rx->direct = 0;
 	}
 }

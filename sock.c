@@ -191,7 +191,7 @@ static struct net_device *tun_find_rcu(const struct vhc_tun *tun)
 {
 	struct net_device *dev = dev_get_by_index_rcu(tun->net, tun->ifindex);
 
-	return dev && dev == tun->dev && dev->netdev_ops == tun->ops ? dev : NULL;
+	return dev && dev == READ_ONCE(tun->dev) && dev->netdev_ops == tun->ops ? dev : NULL;
 }
 
 /**

@@ -69,6 +69,7 @@ static const struct stats_desc stats_descs[] = {
 	COUNTER(kicks_avoided),
 	COUNTER(signals),
 	COUNTER(signals_suppressed),
+	COUNTER(signals_delayed),
 	COUNTER(wakeups),
 	COUNTER(requeues),
 	COUNTER(poll_hits),
@@ -119,6 +120,17 @@ static int look_at_drops(struct vhc_queue *queue)
 	return 0;
 }
 
+/* Runs go on counting. Each counter is read once, and whole. */
+static void read_counters(struct vhc_stats *to, const struct vhc_stats *from)
+{
+	const u64 *counter = (const u64 *)from;
+	u64 *copy = (u64 *)to;
+	int i;
+
+	for (i = 0; i < sizeof(*from) / sizeof(*counter); i++)
+		copy[i] = READ_ONCE(counter[i]);
+}
+
 static ssize_t stats_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
 	struct vhc_queue *queue = file->private_data;
@@ -141,7 +153,7 @@ static ssize_t stats_read(struct file *file, char __user *to, size_t size, loff_
 	snprintf(image->id, sizeof(image->id), "vhost-custom-%u-%s",
 		 vhc_queue_net(queue)->instance, queue_names[vhc_queue_index(queue)]);
 	memcpy(image->desc, stats_descs, sizeof(image->desc));
-	image->data = queue->stats;
+	read_counters(&image->data, &queue->stats);
 	ret = simple_read_from_buffer(to, size, pos, image, sizeof(*image));
 	kfree(image);
 	return ret;
@@ -193,24 +205,25 @@ static void show_queue(struct seq_file *m, const struct vhc_queue *queue)
 	const char *name = queue_names[vhc_queue_index(queue)];
 	const struct vhc_stats *stats = &queue->stats;
 	u64 errors = 0, count;
-	int i;
+	int i, bad;
 
 	for (i = 0; i < VHOST_CUSTOM_BAD_MAX; i++)
-		errors += stats->bad[i];
+		errors += READ_ONCE(stats->bad[i]);
 
-	seq_printf(m, "%s_packets:\t%llu\n", name, stats->packets);
-	seq_printf(m, "%s_bytes:\t%llu\n", name, stats->bytes);
-	seq_printf(m, "%s_kicks:\t%llu\n", name, stats->kicks);
-	seq_printf(m, "%s_signals:\t%llu\n", name, stats->signals);
-	seq_printf(m, "%s_dropped:\t%llu\n", name, stats->dropped);
-	seq_printf(m, "%s_stalls:\t%llu\n", name, stats->stalls);
+	seq_printf(m, "%s_packets:\t%llu\n", name, READ_ONCE(stats->packets));
+	seq_printf(m, "%s_bytes:\t%llu\n", name, READ_ONCE(stats->bytes));
+	seq_printf(m, "%s_kicks:\t%llu\n", name, READ_ONCE(stats->kicks));
+	seq_printf(m, "%s_signals:\t%llu\n", name, READ_ONCE(stats->signals));
+	seq_printf(m, "%s_dropped:\t%llu\n", name, READ_ONCE(stats->dropped));
+	seq_printf(m, "%s_stalls:\t%llu\n", name, READ_ONCE(stats->stalls));
 	seq_printf(m, "%s_errors:\t%llu\n", name, errors);
 	for (i = 0; i < ARRAY_SIZE(stats_descs); i++) {
 		const struct stats_desc *desc = &stats_descs[i];
 
 		if (desc->offset < offsetof(struct vhc_stats, bad))
 			continue;
-		count = stats->bad[(desc->offset - offsetof(struct vhc_stats, bad)) / sizeof(u64)];
+		bad = (desc->offset - offsetof(struct vhc_stats, bad)) / sizeof(u64);
+		count = READ_ONCE(stats->bad[bad]);
 		if (count)
 			seq_printf(m, "%s_%s:\t%llu\n", name, desc->name, count);
 	}

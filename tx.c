@@ -4,7 +4,8 @@
  *
  * Runs on the worker; the only entries are the work functions at the end, and
  * vhc_tx_free(). Small frames are copied and sent to tun 64 at a time; the others, and all
- * frames of a socket with a limited send buffer, go one by one through sendmsg().
+ * frames of a socket with a limited send buffer, go one by one through sendmsg(), large ones from
+ * the memory of tx_large.c.
  */
 #include <linux/if_ether.h>
 #include <linux/skbuff.h>
@@ -31,9 +32,9 @@ struct tx_run {
 	unsigned int pad;	/* bytes before a batched frame's data */
 	unsigned int batch_min;	/* bytes of the chains that can be batched */
 	unsigned int batch_max;	/* below batch_min: none */
+	bool takes_pages;	/* frames may come from tx_large.c */
 	unsigned int frames;
 	unsigned int bytes;
-	u64 poll_end;		/* see vhc_queue_may_poll() */
 };
 
 /* ---- the memory of small frames ---- */
@@ -128,7 +129,7 @@ static void tx_flush(struct vhc_queue *queue, struct tx_run *run)
 }
 
 /* Copy a whole chain. */
-static int chain_copy(void *to, const struct iovec *iov, unsigned int num)
+static __always_inline int chain_copy(void *to, const struct iovec *iov, unsigned int num)
 {
 	for (; num; num--, iov++) {
 		if (vhc_copy_in(to, iov->iov_base, iov->iov_len))
@@ -162,13 +163,15 @@ static void header_place(const struct vhc_queue *queue, struct virtio_net_hdr *h
 }
 
 /*
- * Copy a small frame with its header to memory of its own and put it behind the batch.
+ * Copy a small frame of @total bytes with its header, from @num segments, to memory of its own and
+ * put it behind the batch.
  *
  * Returns 0, -ENOMEM, -EFAULT, or -EBADMSG for a header that makes no sense.
  */
-static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+static __always_inline int tx_batch(struct vhc_queue *queue, struct tx_run *run,
+				    const struct iovec *iov, unsigned int num, unsigned int total)
 {
-	unsigned int len = chain->out_len - queue->hdr_len;
+	unsigned int len = total - queue->hdr_len;
 	unsigned int size = SKB_DATA_ALIGN(run->pad + len) + TX_TAIL;
 	struct vhc_tx *tx = &queue->tx;
 	struct virtio_net_hdr *hdr;
@@ -186,7 +189,7 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	}
 	buf = tx->frag + tx->frag_used;
 	from = buf + run->pad - queue->hdr_len;
-	if (unlikely(chain_copy(from, queue->vq.iov, chain->out_num)))
+	if (unlikely(chain_copy(from, iov, num)))
 		return -EFAULT;
 	hdr = vhc_xdp_header(buf, size);
 	header_place(queue, hdr, from);
@@ -194,8 +197,8 @@ static int tx_batch(struct vhc_queue *queue, struct tx_run *run, const struct vh
 		return -EBADMSG;
 	if (hdr->gso_type)
 		tx->gso++;
-	if (unlikely(chain->out_num > 1)) {
-		vhc_count(queue->stats.buffers, chain->out_num);
+	if (num > 1) {
+		vhc_count(queue->stats.buffers, num);
 		tx->several++;
 	}
 
@@ -219,15 +222,33 @@ static bool has_gso(const struct vhc_queue *queue)
 	       !get_user(type, (u8 __user *)iov->iov_base + at) && type;
 }
 
-static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+static int tx_sendmsg(struct vhc_queue *queue, struct socket *sock, const struct vhc_chain *chain,
+		      bool takes_pages)
 {
 	const unsigned int skip = queue->hdr_len - queue->sock_hdr_len;
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	struct vhc_large_send send = { .msg.msg_flags = MSG_DONTWAIT };
+	struct iov_iter *iter = &send.msg.msg_iter;
 	int ret;
 
-	iov_iter_init(&msg.msg_iter, ITER_SOURCE, queue->vq.iov, chain->out_num, chain->out_len);
-	iov_iter_advance(&msg.msg_iter, skip);
-	ret = run->sock->ops->sendmsg(run->sock, &msg, chain->out_len - skip);
+	iov_iter_init(iter, ITER_SOURCE, queue->vq.iov, chain->out_num, chain->out_len);
+	iov_iter_advance(iter, skip);
+	if (takes_pages && chain->out_len > PAGE_SIZE) {
+		ret = vhc_large_copy(&queue->tx.large, &send);
+		if (unlikely(ret))
+			return ret;
+	}
+	ret = sock->ops->sendmsg(sock, &send.msg, chain->out_len - skip);
+	if (unlikely(ret == -EMSGSIZE) && send.msg.msg_control) {
+		vhc_large_refuse(&queue->tx.large);
+		return tx_sendmsg(queue, sock, chain, false);
+	}
+	return ret;
+}
+
+static int tx_send(struct vhc_queue *queue, struct tx_run *run, const struct vhc_chain *chain)
+{
+	int ret = tx_sendmsg(queue, run->sock, chain, run->takes_pages);
+
 	if (ret < 0)
 		return ret;
 	queue->stats.packets++;
@@ -280,7 +301,7 @@ static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, in
 	case -ENXIO:	/* it is gone */
 	case -ENODEV:
 		queue->stats.dropped++;
-		vhc_ring_fill(&queue->ring, chain->head, 0);
+		vhc_ring_fill(&queue->ring, chain, 0);
 		break;
 	default:
 		vhc_queue_give_back(queue, chain, VHOST_CUSTOM_BAD_FRAME);
@@ -293,7 +314,7 @@ static void tx_failed(struct vhc_queue *queue, const struct vhc_chain *chain, in
  */
 static bool tx_wait_for_socket(struct vhc_queue *queue, struct socket *sock)
 {
-	if (vhost_poll_start(&queue->sock_poll, sock->file))
+	if (vhc_poll_start(&queue->sock_poll, sock->file))
 		return false;
 	queue->stats.stalls++;
 	return true;
@@ -308,7 +329,7 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 	int err;
 
 	if (likely(tx_is_small(run, chain))) {
-		err = tx_batch(queue, run, chain);
+		err = tx_batch(queue, run, queue->vq.iov, chain->out_num, chain->out_len);
 	} else {
 		unsigned int bad = tx_check(queue, chain);
 
@@ -322,7 +343,7 @@ static int tx_chain(struct vhc_queue *queue, struct tx_run *run, const struct vh
 		err = tx_send(queue, run, chain);
 	}
 	if (likely(!err)) {
-		vhc_ring_fill(&queue->ring, chain->head, 0);
+		vhc_ring_fill(&queue->ring, chain, 0);
 		return 0;
 	}
 	if (unlikely(err == -EAGAIN)) {
@@ -345,6 +366,8 @@ static void tx_plan(const struct vhc_queue *queue, struct tx_run *run)
 
 	/* The header before the data, as it was copied, and where tun looks for it. */
 	BUILD_BUG_ON(sizeof(int) + 2 * VHC_XDP_HEADER_MAX > NET_SKB_PAD);
+	/* Only tun and tap say so. */
+	run->takes_pages = sock_flag(run->sock->sk, SOCK_ZEROCOPY);
 	if (!queue->tx.batches || run->sock->sk->sk_sndbuf != INT_MAX)
 		return;
 	if (sock_flag(run->sock->sk, SOCK_XDP))
@@ -352,6 +375,16 @@ static void tx_plan(const struct vhc_queue *queue, struct tx_run *run)
 	run->pad = SKB_DATA_ALIGN(pad);
 	run->batch_min = queue->hdr_len + ETH_HLEN;
 	run->batch_max = queue->hdr_len + PAGE_SIZE - TX_TAIL - run->pad;
+}
+
+/* There is no chain. Returns true to go on. */
+static bool tx_idle(struct vhc_queue *queue, struct tx_run *run)
+{
+	enum vhc_poll poll;
+
+	tx_flush(queue, run);
+	poll = vhc_poll_goes_on(queue);
+	return poll == VHC_POLL_NOT ? vhc_queue_wait_for_driver(queue) : poll == VHC_POLL_ON;
 }
 
 /*
@@ -363,9 +396,7 @@ static noinline bool tx_no_chain(struct vhc_queue *queue, struct tx_run *run,
 {
 	switch (ret) {
 	case 0:
-		tx_flush(queue, run);
-		return vhc_queue_may_poll(queue, &run->poll_end) ||
-		       vhc_queue_wait_for_driver(queue);
+		return tx_idle(queue, run);
 	case -EAGAIN:
 		vhc_queue_wait_for_memory(queue);
 		return false;
@@ -380,6 +411,45 @@ static noinline bool tx_no_chain(struct vhc_queue *queue, struct tx_run *run,
 	}
 }
 
+/*
+ * Most frames: small, and in one buffer. Returns false, and has taken nothing, if the next one is
+ * not like that, or if something is wrong with it.
+ */
+static __always_inline bool tx_plain(struct vhc_queue *queue, struct tx_run *run)
+{
+	struct vhc_ring *ring = &queue->ring;
+	const struct vhc_fetched *fetched;
+	struct iovec iov;
+
+	fetched = vhc_ring_peek_plain(ring, 0, &iov);
+	if (!fetched || iov.iov_len < run->batch_min || iov.iov_len > run->batch_max ||
+	    unlikely(tx_batch(queue, run, &iov, 1, iov.iov_len)))
+		return false;
+	vhc_ring_use_plain(ring, fetched, 0);
+	run->bytes += iov.iov_len;
+	return true;
+}
+
+/* The same of two buffers, most often the header and the rest. */
+static __always_inline bool tx_pair(struct vhc_queue *queue, struct tx_run *run)
+{
+	struct vhc_ring *ring = &queue->ring;
+	const struct vhc_fetched *fetched;
+	struct iovec iov[2];
+	u64 len;
+
+	fetched = vhc_ring_peek_pair(ring, iov);
+	if (!fetched)
+		return false;
+	len = (u64)iov[0].iov_len + iov[1].iov_len;
+	if (len < run->batch_min || len > run->batch_max ||
+	    unlikely(tx_batch(queue, run, iov, 2, len)))
+		return false;
+	vhc_ring_use_plain(ring, fetched, 0);
+	run->bytes += len;
+	return true;
+}
+
 static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 {
 	struct vhc_ring *ring = &queue->ring;
@@ -387,9 +457,14 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 	int ret;
 
 	while (run->frames < VHC_RUN_FRAMES && run->bytes < VHC_RUN_BYTES) {
-		if (ring->done_num >= VHC_BATCH)
+		if (vhc_ring_filled(ring) >= VHC_BATCH)
 			tx_flush(queue, run);
 
+		if (likely(tx_plain(queue, run)) || tx_pair(queue, run)) {
+			run->frames++;
+			vhc_poll_found(queue);
+			continue;
+		}
 		ret = vhc_ring_take(ring, &chain, queue->vq.iov, UIO_MAXIOV);
 		if (unlikely(ret != 1)) {
 			if (!tx_no_chain(queue, run, &chain, ret))
@@ -398,9 +473,9 @@ static void tx_chains(struct vhc_queue *queue, struct tx_run *run)
 		}
 		run->frames++;
 		run->bytes += chain.out_len;
-		vhc_poll_ended(queue, &run->poll_end);
+		vhc_poll_found(queue);
 		if (unlikely(tx_chain(queue, run, &chain))) {
-			vhc_ring_rewind(ring, 1);
+			vhc_ring_put_back(ring);
 			return;
 		}
 	}

@@ -10,6 +10,8 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/virtio_net.h>
 #include <linux/vmalloc.h>
@@ -24,6 +26,8 @@ static const u64 vhc_known_features[VHC_FEATURE_WORDS] = {
 	BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
 	BIT_ULL(VIRTIO_F_VERSION_1) |
 	BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+	BIT_ULL(VIRTIO_F_RING_PACKED) |
+	BIT_ULL(VIRTIO_F_IN_ORDER) |
 	BIT_ULL(VIRTIO_F_RING_RESET) |
 	BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
 	BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR) |
@@ -36,6 +40,11 @@ module_param_array(features_mask, ullong, NULL, 0444);
 MODULE_PARM_DESC(features_mask,
 		 "virtio features to offer, of those that are known, so that guests can migrate to hosts that lack the others: bits 0-63, and after a comma 64-127 (default: all)");
 
+static bool takeover;
+module_param(takeover, bool, 0444);
+MODULE_PARM_DESC(takeover,
+		 "be /dev/vhost-net, too, for programs that know no other path; vhost_net must not be loaded (default: N)");
+
 static u64 vhc_features(unsigned int word)
 {
 	return vhc_known_features[word] & features_mask[word];
@@ -46,8 +55,11 @@ static const u64 vhc_backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 static int vhc_open(struct inode *inode, struct file *file)
 {
 	static atomic_t instances;
-	/* Page by page: kmalloc() would round up to the next power of two, twice as much. */
-	struct vhc_net *net = vzalloc(sizeof(*net));
+	/*
+	 * Page by page: kmalloc() would round up to the next power of two, twice as much. Who
+	 * opens is told if there is no memory; the kernel log need not be.
+	 */
+	struct vhc_net *net = __vmalloc(sizeof(*net), GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	int i;
 
 	if (!net)
@@ -86,8 +98,10 @@ static int set_socket(struct vhc_net *net, unsigned int index, struct socket *so
 	err = vhc_queue_set_socket(queue, sock, old);
 	if (!err && index == VHC_RX)
 		vhc_rx_set_socket(queue, sock, &tun);
-	if (!err && index == VHC_TX)
+	if (!err && index == VHC_TX) {
 		queue->tx.batches = ethernet;
+		vhc_large_free(&queue->tx.large);
+	}
 	mutex_unlock(&queue->vq.mutex);
 	return err;
 }
@@ -101,8 +115,9 @@ static void stop(struct vhc_net *net)
 	for (i = 0; i < VHC_QUEUES; i++)
 		set_socket(net, i, NULL, &old[i]);
 	/* Kicks come from outside until vhost_dev_stop(); a run without socket does nothing. */
-	vhost_dev_flush(&net->dev);
+	vhc_worker_flush(net);
 	vhost_dev_stop(&net->dev);
+	vhc_worker_stop(net);
 	for (i = 0; i < VHC_QUEUES; i++)
 		vhc_sock_put(old[i]);
 }
@@ -113,10 +128,11 @@ static void stop(struct vhc_net *net)
  * 2. A run: stop() waits for those that began, and a later one finds no socket.
  * 3. A wake-up by a tap: its wait entry is removed in stop(), under the wait queue's lock.
  * 4. A wake-up by a kick: removed by vhost_dev_stop().
- * 5. A reader of its state in debugfs: waited for when that is removed.
- * 6. A reader of its counters: they have a reference to the memory, which goes last.
- * 7. Work queued by one of these before: flushed by vhost_dev_stop(); the worker is gone
- *    after vhost_dev_cleanup().
+ * 5. A timer of signals that wait: it is off after stop(), and no run arms it any more.
+ * 6. A reader of its state in debugfs: waited for when that is removed.
+ * 7. A reader of its counters: they have a reference to the memory, which goes last.
+ * 8. Work queued by one of these before: flushed by vhost_dev_stop() and vhc_worker_stop(); the
+ *    workers are gone after vhost_dev_cleanup().
  */
 static int vhc_release(struct inode *inode, struct file *file)
 {
@@ -161,7 +177,16 @@ static void queue_set_features(struct vhc_net *net, unsigned int index, const u6
 	mutex_unlock(&queue->vq.mutex);
 }
 
-/* May be called at any time; VMMs turn VHOST_F_LOG_ALL on and off under load. */
+/* Is a queue started whose features would become others? */
+static bool features_are_in_use(const struct vhc_net *net, const u64 *features)
+{
+	if (!net->queue[VHC_RX].vq.private_data && !net->queue[VHC_TX].vq.private_data)
+		return false;
+	return ((features[0] ^ net->features[0]) & ~BIT_ULL(VHOST_F_LOG_ALL)) ||
+	       features[1] != net->features[1];
+}
+
+/* May be called at any time; VMMs turn VHOST_F_LOG_ALL, and it alone, on and off under load. */
 static long set_features(struct vhc_net *net, const u64 *features)
 {
 	int i;
@@ -170,6 +195,8 @@ static long set_features(struct vhc_net *net, const u64 *features)
 	for (i = 0; i < VHC_FEATURE_WORDS; i++)
 		if (features[i] & ~vhc_features(i))
 			return -EOPNOTSUPP;
+	if (features_are_in_use(net, features))
+		return -EBUSY;
 	if ((features[0] & BIT_ULL(VHOST_F_LOG_ALL)) && !vhost_log_access_ok(&net->dev))
 		return -EFAULT;
 	if (!(features[0] & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)))
@@ -178,7 +205,9 @@ static long set_features(struct vhc_net *net, const u64 *features)
 		return -EFAULT;
 	for (i = 0; i < VHC_QUEUES; i++)
 		queue_set_features(net, i, features);
-	memcpy(net->features, features, sizeof(net->features));
+	/* debugfs looks at any time. */
+	for (i = 0; i < VHC_FEATURE_WORDS; i++)
+		WRITE_ONCE(net->features[i], features[i]);
 	return 0;
 }
 
@@ -225,6 +254,42 @@ static long read_features_array(struct vhost_features_array __user *from, u64 *f
 	return err;
 }
 
+/*
+ * As if it had never had one. What can be set before there is an owner stays, but the core's
+ * cleanup forgets most of that, and translations, which no VMM has so early, are forgotten.
+ */
+static long undo_owner(struct vhc_net *net)
+{
+	const u64 backend_features = net->vqs[0]->acked_backend_features;
+	u64 features[VHC_FEATURE_WORDS];
+	int i;
+
+	stop(net);
+	vhost_dev_cleanup(&net->dev);
+	WRITE_ONCE(net->owner, 0);
+	for (i = 0; i < VHC_QUEUES; i++) {
+		mutex_lock(&net->vqs[i]->mutex);
+		net->vqs[i]->acked_backend_features = backend_features;
+		mutex_unlock(&net->vqs[i]->mutex);
+	}
+	memcpy(features, net->features, sizeof(features));
+	return set_features(net, features);
+}
+
+static long set_owner(struct vhc_net *net)
+{
+	long err = vhost_dev_set_owner(&net->dev);
+
+	/* What some cores say of a thread that was not made because of a signal: see below. */
+	if (err == -ENOMEM && signal_pending(current))
+		return -ERESTARTNOINTR;
+	if (err)
+		return err;
+	WRITE_ONCE(net->owner, task_tgid_nr(current));
+	err = vhc_worker_start(net);
+	return err ? undo_owner(net) ?: err : 0;
+}
+
 static long reset_owner(struct vhc_net *net)
 {
 	static const u64 no_features[VHC_FEATURE_WORDS];
@@ -238,7 +303,7 @@ static long reset_owner(struct vhc_net *net)
 		return -ENOMEM;
 	stop(net);
 	vhost_dev_reset_owner(&net->dev, umem);
-	net->owner = 0;
+	WRITE_ONCE(net->owner, 0);
 	return set_features(net, no_features);
 }
 
@@ -268,7 +333,7 @@ static long set_backend_fd(struct vhc_net *net, unsigned int index, int fd)
 		vhc_sock_put(sock);
 		return err;
 	}
-	vhost_dev_flush(&net->dev);
+	vhc_worker_flush(net);
 	vhc_sock_put(old);
 	return 0;
 }
@@ -288,9 +353,33 @@ static long set_backend(struct vhc_net *net, const struct vhost_vring_file *file
 	/* QEMU aborts if a queue cannot be stopped. */
 	set_socket(net, file->index, NULL, &old);
 	if (old)
-		vhost_dev_flush(&net->dev);
+		vhc_worker_flush(net);
 	vhc_sock_put(old);
 	return 0;
+}
+
+/* The core takes powers of 2 only. */
+static long set_vring_num(struct vhc_net *net, const struct vhost_vring_state *state)
+{
+	struct vhc_queue *queue = &net->queue[array_index_nospec(state->index, VHC_QUEUES)];
+	long err;
+
+	mutex_lock(&queue->vq.mutex);
+	err = vhc_queue_set_num(queue, state->num);
+	mutex_unlock(&queue->vq.mutex);
+	return err;
+}
+
+/* A signal that waited while the VMM had no eventfd, or the former one, waits no longer. */
+static void call_changed(struct vhc_net *net)
+{
+	int i;
+
+	for (i = 0; i < VHC_QUEUES; i++) {
+		mutex_lock(&net->queue[i].vq.mutex);
+		vhc_moderation_flush(&net->queue[i]);
+		mutex_unlock(&net->queue[i].vq.mutex);
+	}
 }
 
 /* Those that the core knows. */
@@ -299,12 +388,16 @@ static long core_ioctl(struct vhc_net *net, unsigned int cmd, void __user *argp)
 	long ret = vhost_dev_ioctl(&net->dev, cmd, argp);
 	int i;
 
-	if (ret == -ENOIOCTLCMD)
-		return vhost_vring_ioctl(&net->dev, cmd, argp);
+	if (ret == -ENOIOCTLCMD) {
+		ret = vhost_vring_ioctl(&net->dev, cmd, argp);
+		if (!ret && cmd == VHOST_SET_VRING_CALL)
+			call_changed(net);
+		return ret;
+	}
 	if (cmd == VHOST_SET_MEM_TABLE)
 		for (i = 0; i < VHC_QUEUES; i++)
 			vhc_queue_forget_memory(&net->queue[i]);
-	vhost_dev_flush(&net->dev);
+	vhc_worker_flush(net);
 	return ret;
 }
 
@@ -312,6 +405,7 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vhc_net *net = file->private_data;
 	void __user *argp = (void __user *)arg;
+	struct vhost_vring_state state = { .index = VHC_QUEUES };
 	struct vhost_vring_file backend;
 	u64 features[VHC_FEATURE_WORDS] = {};
 	long ret;
@@ -327,6 +421,8 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return copy_to_user(argp, &vhc_backend_features, sizeof(u64)) ? -EFAULT : 0;
 	case VHOST_CUSTOM_GET_STATS_FD:
 		return vhc_stats_get_fd(net, arg);
+	case VHOST_CUSTOM_SET_MODERATION:
+		return vhc_moderation_set(net, argp);
 	case VHOST_SET_FEATURES:
 		if (copy_from_user(features, argp, sizeof(*features)))
 			return -EFAULT;
@@ -347,6 +443,11 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		if (copy_from_user(&backend, argp, sizeof(backend)))
 			return -EFAULT;
 		break;
+	case VHOST_SET_VRING_NUM:
+		/* If that fails, it fails for the core, too. */
+		if (copy_from_user(&state, argp, sizeof(state)))
+			state.index = VHC_QUEUES;
+		break;
 	}
 
 	mutex_lock(&net->dev.mutex);
@@ -362,14 +463,19 @@ static long vhc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		ret = vhc_worker_ioctl(&net->dev, cmd, argp);
 		if (ret == -ENOIOCTLCMD)
 			ret = core_ioctl(net, cmd, argp);
+		else if (!ret && cmd == VHOST_ATTACH_VRING_WORKER)
+			vhc_worker_changed(net);
+		break;
+	case VHOST_SET_VRING_NUM:
+		ret = core_ioctl(net, cmd, argp);
+		if (ret == -EINVAL && state.index < VHC_QUEUES)
+			ret = set_vring_num(net, &state);
 		break;
 	case VHOST_NET_SET_BACKEND:
 		ret = set_backend(net, &backend);
 		break;
 	case VHOST_SET_OWNER:
-		ret = vhost_dev_set_owner(&net->dev);
-		if (!ret)
-			net->owner = task_tgid_nr(current);
+		ret = set_owner(net);
 		break;
 	case VHOST_RESET_OWNER:
 		ret = reset_owner(net);
@@ -426,6 +532,25 @@ static struct miscdevice vhc_misc = {
 	.fops = &vhc_fops,
 };
 
+/* vhost_net's name and number: whoever wants that gets us. Neither can be had by two modules. */
+static struct miscdevice vhc_misc_takeover = {
+	.minor = VHOST_NET_MINOR,
+	.name = "vhost-net",
+	.fops = &vhc_fops,
+};
+
+static int __init take_over(void)
+{
+	int err;
+
+	if (!takeover)
+		return 0;
+	err = misc_register(&vhc_misc_takeover);
+	if (err == -EBUSY)
+		pr_err("takeover=1, but vhost_net has /dev/vhost-net: not loaded. Unload vhost_net first, or use \"vhc-takeover on\"\n");
+	return err;
+}
+
 static int __init vhc_init(void)
 {
 	int err = vhc_layout_check();
@@ -435,12 +560,23 @@ static int __init vhc_init(void)
 	vhc_debugfs_init();
 	err = misc_register(&vhc_misc);
 	if (err)
-		vhc_debugfs_exit();
+		goto err_debugfs;
+	err = take_over();
+	if (err)
+		goto err_misc;
+	return 0;
+
+err_misc:
+	misc_deregister(&vhc_misc);
+err_debugfs:
+	vhc_debugfs_exit();
 	return err;
 }
 
 static void __exit vhc_exit(void)
 {
+	if (takeover)
+		misc_deregister(&vhc_misc_takeover);
 	misc_deregister(&vhc_misc);
 	vhc_debugfs_exit();
 }

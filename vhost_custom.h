@@ -4,20 +4,24 @@
  *
  * RX and TX are named from the guest's side: RX is what the guest receives.
  *
- * Locks, outermost first: vhost_dev.mutex (ioctls, one at a time), vhost_virtqueue.mutex
- * (a queue's run, or a change of its configuration). A run holds its own queue's alone.
+ * Locks, outermost first: vhost_dev.mutex (ioctls, one at a time), vhost_worker.mutex (the core's,
+ * and compat/worker.c), vhost_virtqueue.mutex (a queue's run, or a change of its configuration),
+ * vhost_dev.iotlb_lock (questions to the VMM). The two queues of a device run at the same time, as
+ * each has its thread. A run holds its own queue's mutex alone, so that it may use what is that
+ * queue's, and of the device only what changes under the mutexes of both.
  *
  * Layers: calls go down only.
  *	vhost_custom.c
  *	debugfs.c stats.c
  *	tx.c rx.c
- *	queue.c log.c skb.c sock.c latency.c
- *	ring.c, ring_split.c, mem.c
+ *	queue.c worker.c poll.c moderation.c log.c skb.c sock.c latency.c
+ *	ring.c, ring_split.c, ring_packed.c, mem.c
  *	trace.h, compat/
  */
 #ifndef VHOST_CUSTOM_H
 #define VHOST_CUSTOM_H
 
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/net.h>
 #include <linux/ptr_ring.h>
@@ -36,7 +40,7 @@ enum {
 	VHC_QUEUES = 2,
 };
 
-/* A run ends after this much, so that the worker's other queue gets its turn. */
+/* A run ends after this much, so that another queue of the same worker gets its turn. */
 enum {
 	VHC_RUN_FRAMES = 256,
 	VHC_RUN_BYTES = 512 * 1024,
@@ -72,6 +76,7 @@ struct vhc_stats {
 	u64 kicks_avoided;
 	u64 signals;
 	u64 signals_suppressed;
+	u64 signals_delayed;
 	u64 wakeups;
 	u64 requeues;
 	u64 poll_hits;
@@ -124,6 +129,41 @@ struct vhc_rx {
 	void *frame[VHC_BATCH];
 };
 
+/* Of 64 KiB each: what is on its way from one queue without being copied twice. */
+enum { VHC_LARGE_PAGES = 16 };
+
+/**
+ * struct vhc_large - the memory of large TX frames: see tx_large.c
+ * @page: compound pages, each with a reference of ours.
+ * @num: how many there are.
+ * @current_page: the one that was filled last.
+ * @used: bytes of it that frames have.
+ * @retry: when to ask for more pages again, in jiffies, after there were none.
+ * @waits: for that.
+ * @refused: the socket does not take frames from here.
+ * @bvec: the first one says where a frame is, the others are empty: see vhc_large_copy().
+ */
+struct vhc_large {
+	struct page *page[VHC_LARGE_PAGES];
+	unsigned int num;
+	unsigned int current_page;
+	unsigned int used;
+	unsigned long retry;
+	bool waits;
+	bool refused;
+	struct bio_vec bvec[MAX_SKB_FRAGS + 2];
+};
+
+/**
+ * struct vhc_large_send - a frame, for sendmsg()
+ * @msg: the message.
+ * @ctl: its control data, as tun takes it.
+ */
+struct vhc_large_send {
+	struct msghdr msg;
+	struct tun_msg_ctl ctl;
+};
+
 /**
  * struct vhc_tx - what only the TX queue has
  * @frag: a page, or several, for the memory of small frames, or NULL.
@@ -135,6 +175,7 @@ struct vhc_rx {
  * @gso: those of them that are for several segments.
  * @several: those that came in several buffers; the others are counted together.
  * @batches: the socket takes frames in batches; set with the socket.
+ * @large: the memory of frames that are larger than that.
  * @xdp: frames for one sendmsg().
  */
 struct vhc_tx {
@@ -147,16 +188,17 @@ struct vhc_tx {
 	unsigned int bytes;
 	unsigned int gso;
 	unsigned int several;
+	struct vhc_large large;
 	struct xdp_buff xdp[VHC_BATCH];
 };
 
 /**
  * struct vhc_latency - when things happened, in nanoseconds; 0 if it is not known
- * @wakeup: the core's function for wake-ups.
+ * @wakeup: what wakes the worker.
  * @kick: the first kick that no run saw; set by whoever kicks.
  * @arrival: the first wake-up by the socket that no run saw; set by whoever sends.
  * @arrived: the one that the run saw.
- * @published: the last time that chains were given back.
+ * @published: the last time that chains were given back and none waited for a signal.
  */
 struct vhc_latency {
 	wait_queue_func_t wakeup;
@@ -164,6 +206,38 @@ struct vhc_latency {
 	atomic64_t arrival;
 	u64 arrived;
 	u64 published;
+};
+
+/**
+ * struct vhc_polling - a queue without work: see poll.c
+ * @since: when it had none any more, in nanoseconds; 0 if it has some, or if nobody cares.
+ * @until: when the run has polled for so long that it has to end; 0 if it did not poll yet.
+ * @interval: for how many nanoseconds it is worth to poll, as far as is known.
+ * @active: the run polls.
+ */
+struct vhc_polling {
+	u64 since;
+	u64 until;
+	u32 interval;
+	bool active;
+};
+
+/**
+ * struct vhc_moderation - signals that wait: see moderation.c
+ * @usecs: for so long at most; 0 if none has to.
+ * @limit: until so many chains wait for it; 0 if only the time counts.
+ * @chains: that were given back, and of which the driver was not told yet.
+ * @deadline: when it has to be, in nanoseconds.
+ * @timer: that deadline.
+ * @work: what it queues.
+ */
+struct vhc_moderation {
+	u32 usecs;
+	u32 limit;
+	u32 chains;
+	u64 deadline;
+	struct hrtimer timer;
+	struct vhost_poll work;
 };
 
 /**
@@ -180,12 +254,16 @@ struct vhc_latency {
  * @avail_page: of a scattered ring.
  * @used_page: of a scattered ring.
  * @requeued: the run that was queued last is ours, and no wake-up by the socket.
- * @worker: the thread of the last run.
+ * @unasked: there was no memory for a question to the VMM.
+ * @thread: its own one, if the core has one for all: see worker.c.
+ * @worker: the thread that runs it, from the last run; 0 if that is not known, or there is none.
  * @stats: counters.
  * @run_packets: of @stats when the run began.
  * @run_bytes: of @stats when the run began.
  * @latency: see latency.c.
  * @kicks_pending: kicks whose chains were not seen; at most one of former runs'.
+ * @polling: see poll.c.
+ * @moderation: see moderation.c.
  * @rx: of the RX queue.
  * @tx: of the TX queue.
  */
@@ -197,12 +275,16 @@ struct vhc_queue {
 	bool mergeable;
 	bool log;
 	bool requeued;
+	bool unasked;
+	struct vhc_thread thread;
 	pid_t worker;
 	struct vhc_stats stats;
 	u64 run_packets;
 	u64 run_bytes;
 	struct vhc_latency latency;
 	unsigned int kicks_pending;
+	struct vhc_polling polling;
+	struct vhc_moderation moderation;
 	union {
 		struct vhc_rx rx;
 		struct vhc_tx tx;
@@ -265,7 +347,9 @@ static inline unsigned int vhc_queue_index(const struct vhc_queue *queue)
 /* queue.c: a queue's life; under vq.mutex unless said otherwise */
 void vhc_queue_init(struct vhc_queue *queue, vhost_work_fn_t ready, __poll_t mask);
 int vhc_queue_set_socket(struct vhc_queue *queue, struct socket *sock, struct socket **old);
+int vhc_queue_set_num(struct vhc_queue *queue, u32 num);
 void vhc_queue_forget_memory(struct vhc_queue *queue);
+bool vhc_queue_look(struct vhc_queue *queue);
 struct socket *vhc_queue_begin(struct vhc_queue *queue);
 void vhc_queue_end(struct vhc_queue *queue);
 void vhc_queue_publish(struct vhc_queue *queue);
@@ -275,18 +359,56 @@ void vhc_queue_give_back(struct vhc_queue *queue, const struct vhc_chain *chain,
 			 enum vhost_custom_bad reason);
 bool vhc_queue_wait_for_driver(struct vhc_queue *queue);
 void vhc_queue_wait_for_memory(struct vhc_queue *queue);
-bool vhc_queue_may_poll(struct vhc_queue *queue, u64 *end);
-void vhc_queue_poll_done(struct vhc_queue *queue, bool hit);
 void vhc_queue_requeue(struct vhc_queue *queue);
 void vhc_queue_woken(struct vhc_queue *queue);
+void vhc_queue_signal(struct vhc_queue *queue);
+void vhc_queue_call(struct vhc_queue *queue);
 
-/* Work was found: if the run polled for it, that was worth it. */
-static inline void vhc_poll_ended(struct vhc_queue *queue, u64 *end)
+/* poll.c: runs without work; under vq.mutex */
+enum vhc_poll {
+	VHC_POLL_NOT,	/* wait for work */
+	VHC_POLL_ON,	/* look for it */
+	VHC_POLL_LATER,	/* end the run; the next one, which is queued, looks for it */
+};
+
+extern unsigned int vhc_poll_max_us;
+enum vhc_poll vhc_poll_wait(struct vhc_queue *queue);
+void vhc_poll_end(struct vhc_queue *queue);
+void vhc_poll_forget(struct vhc_queue *queue);
+
+/* There is nothing to do: should the run go on looking for work? */
+static inline enum vhc_poll vhc_poll_goes_on(struct vhc_queue *queue)
 {
-	if (unlikely(*end)) {
-		vhc_queue_poll_done(queue, true);
-		*end = 0;
-	}
+	if (likely(!(READ_ONCE(queue->vq.busyloop_timeout) | READ_ONCE(vhc_poll_max_us))))
+		return VHC_POLL_NOT;
+	return vhc_poll_wait(queue);
+}
+
+/* There is: if it was waited for, somebody wants to know. */
+static inline void vhc_poll_found(struct vhc_queue *queue)
+{
+	if (unlikely(queue->polling.since))
+		vhc_poll_end(queue);
+}
+
+/* worker.c: which thread runs which queue; under dev->mutex */
+int vhc_worker_start(struct vhc_net *net);
+void vhc_worker_changed(struct vhc_net *net);
+void vhc_worker_flush(struct vhc_net *net);
+void vhc_worker_stop(struct vhc_net *net);
+
+/* moderation.c: signals that wait; under vq.mutex, but vhc_moderation_init() and _set() */
+void vhc_moderation_init(struct vhc_queue *queue);
+long vhc_moderation_set(struct vhc_net *net, const void __user *argp);
+bool vhc_moderation_wait(struct vhc_queue *queue, unsigned int chains);
+void vhc_moderation_due(struct vhc_queue *queue, u64 now);
+void vhc_moderation_flush(struct vhc_queue *queue);
+void vhc_moderation_stop(struct vhc_queue *queue);
+
+/* Chains were given back: should their signal wait? */
+static inline bool vhc_moderation_delays(struct vhc_queue *queue, unsigned int chains)
+{
+	return unlikely(queue->moderation.usecs) && vhc_moderation_wait(queue, chains);
 }
 
 /* rx.c, tx.c: the work functions, on the worker */
@@ -298,6 +420,11 @@ void vhc_rx_set_socket(struct vhc_queue *queue, struct socket *sock,
 		       const struct vhc_tun *tun);
 void vhc_rx_count_drops(struct vhc_queue *queue);
 void vhc_tx_free(struct vhc_queue *queue);
+
+/* tx_large.c: under the queue's mutex */
+int vhc_large_copy(struct vhc_large *large, struct vhc_large_send *send);
+void vhc_large_refuse(struct vhc_large *large);
+void vhc_large_free(struct vhc_large *large);
 
 /* sock.c: backends; any process context */
 struct socket *vhc_sock_get(int fd);
@@ -313,7 +440,8 @@ void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int
 void vhc_skb_begin(struct vhc_queue *queue);
 bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame);
 bool vhc_skb_is_gso(void *frame);
-int vhc_skb_deliver(struct vhc_queue *queue, void *frame, unsigned int chains);
+int vhc_skb_deliver(struct vhc_queue *queue, void *frame, const struct iovec *iov,
+		    unsigned int chains);
 void vhc_skb_end(struct vhc_queue *queue);
 
 /* mem.c: guest memory; under vq.mutex */
@@ -323,7 +451,7 @@ void vhc_mem_withdraw(struct vhc_queue *queue);
 
 /* log.c: the dirty log; under vq.mutex */
 void vhc_log_buffers(struct vhc_queue *queue, unsigned int segments, size_t len);
-void vhc_log_used(void *opaque, u32 offset, u32 len);
+void vhc_log_ring(void *opaque, enum vhc_ring_area which, u32 offset, u32 len);
 
 /* latency.c: under vq.mutex, but vhc_latency_init() */
 extern u64 vhc_latency_since;

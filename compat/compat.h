@@ -7,15 +7,18 @@
 #define VHC_COMPAT_H
 
 #include <linux/gfp.h>
+#include <linux/hrtimer.h>
 #include <linux/if_tun.h>
 #include <linux/lockdep.h>
 #include <linux/ptr_ring.h>
+#include <linux/sched.h>
 #include <linux/virtio_net.h>
 #include <net/xdp.h>
 #ifdef VHC_PAGE_FRAG_CACHE_H
 #include <linux/page_frag_cache.h>
 #endif
 
+#include "thread.h"
 #include "vhost.h"
 
 static inline void vhc_eventfd_signal(struct eventfd_ctx *ctx)
@@ -24,6 +27,17 @@ static inline void vhc_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx, 1);
 #else
 	eventfd_signal(ctx);
+#endif
+}
+
+static inline void vhc_hrtimer_setup(struct hrtimer *timer,
+				     enum hrtimer_restart (*fn)(struct hrtimer *timer))
+{
+#ifdef VHC_HRTIMER_SETUP
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	timer->function = fn;
 #endif
 }
 
@@ -37,14 +51,14 @@ static inline void vhc_poll_init(struct vhost_poll *poll, vhost_work_fn_t fn, __
 #endif
 }
 
-/* Does another queue want the worker? */
-static inline bool vhc_has_work(struct vhost_virtqueue *vq)
+/* Does somebody else want the CPU? Where preemption is lazy, a flag of its own says so first. */
+static inline bool vhc_need_resched(void)
 {
-#ifdef VHC_VQ_HAS_WORK
-	return vhost_vq_has_work(vq);
-#else
-	return vhost_has_work(vq->dev);
+#ifdef TIF_NEED_RESCHED_LAZY
+	if (test_thread_flag(TIF_NEED_RESCHED_LAZY))
+		return true;
 #endif
+	return need_resched();
 }
 
 /* Where a device has one worker, these ioctls do not exist. */

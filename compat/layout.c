@@ -5,7 +5,7 @@
  *
  * vhost_dev_init() only writes to the memory that it is given and allocates nothing. So it
  * is given poisoned memory and values that can be told apart, and whatever it wrote has to
- * be where our definitions say.
+ * be where our definitions say. A worker that the core can make several of is looked at alive.
  */
 #include <linux/printk.h>
 #include <linux/slab.h>
@@ -54,14 +54,49 @@ static bool vq_is_right(const struct vhost_virtqueue *vq, const struct vhost_dev
 	       !vq->acked_features && !vq->acked_backend_features && !vq->log_base &&
 	       !vq->busyloop_timeout && vq->handle_kick == marker_kick &&
 	       vq->poll.work.fn == marker_kick && vq->poll.mask == EPOLLIN &&
-	       vq->poll.dev == dev && !vq->poll.wqh && slack_is_poison(vq, sizeof(*vq));
+	       vq->poll.dev == dev && !vq->poll.wqh && vq->poll.wait.func &&
+	       !vq->poll.wait.private && slack_is_poison(vq, sizeof(*vq));
 }
+
+#ifdef VHC_WORKER_OPS
+static bool worker_is_right(struct vhost_worker *worker, struct vhost_dev *dev)
+{
+	return worker && worker->dev == dev && worker->kthread_task && !worker->vtsk &&
+	       worker->attachment_cnt == 1 && !worker->killed &&
+	       llist_empty(&worker->work_list) && !mutex_is_locked(&worker->mutex) &&
+	       worker->ops && worker->ops->create && worker->ops->stop && worker->ops->wakeup &&
+	       xa_load(&dev->worker_xa, worker->id) == worker &&
+	       worker->kthread_task->flags & PF_KTHREAD;
+}
+
+/* The core makes a kernel thread, and ends it: a thread of ours would be visible in the caller. */
+static int worker_check(struct vhost_dev *dev, struct vhost_virtqueue *vq)
+{
+	int err;
+
+	dev->iov_limit = 1;	/* it allocates as much */
+	dev->fork_owner = false;
+	mutex_lock(&dev->mutex);
+	err = vhost_dev_set_owner(dev);
+	if (!err && !worker_is_right(rcu_dereference_protected(vq->worker, true), dev))
+		err = -EINVAL;
+	mutex_unlock(&dev->mutex);
+	vhost_dev_cleanup(dev);
+	return err;
+}
+#else
+static int worker_check(struct vhost_dev *dev, struct vhost_virtqueue *vq)
+{
+	return 0;
+}
+#endif
 
 /**
  * vhc_layout_check() - compare the core's structs with the definitions of this build
  *
  * Context: process, may sleep.
- * Return: 0, -ENOMEM, or -EINVAL with a line in the log that says what to do.
+ * Return: 0, -ENOMEM, or -EINVAL with a line in the log that says what to do; or why the core could
+ * not make a worker.
  */
 int vhc_layout_check(void)
 {
@@ -79,11 +114,11 @@ int vhc_layout_check(void)
 
 	vhost_dev_init(dev, &vq, 1, IOV_LIMIT, WEIGHT, BYTE_WEIGHT, true, marker_handler);
 
-	err = 0;
-	if (!dev_is_right(dev, &vq) || !vq_is_right(vq, dev)) {
+	err = -EINVAL;
+	if (dev_is_right(dev, &vq) && vq_is_right(vq, dev))
+		err = worker_check(dev, vq);
+	if (err == -EINVAL)
 		pr_err("this kernel's vhost module has other structs than the module was built for; build it again for this kernel\n");
-		err = -EINVAL;
-	}
 out:
 	kvfree(vq);
 	kfree(dev);

@@ -7,6 +7,7 @@
 #define VHC_COMPAT_VHOST_H
 
 #include <linux/eventfd.h>
+#include <linux/kcov.h>
 #include <linux/irqbypass.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>

@@ -2,10 +2,11 @@
 /*
  * vhc-bench: what a frame costs on vhost devices, side by side.
  *
- * Owns the command line, the rows, and the table; the traffic is libvhc's. The devices take
- * turns, in several rounds, so that what changes meanwhile changes for all. The cost is the CPU
- * time of everybody but the driver: work that a device moves to another thread is not free.
- * Under an emulator's deterministic clock (tests/vm/run --icount) a nanosecond is an instruction.
+ * Owns the command line, the rows, and the table; the traffic is libvhc's, and what polling brings
+ * is bench-polling.c's. The devices take turns, in several rounds, so that what changes meanwhile
+ * changes for all. The cost is the CPU time of everybody but the driver: work that a device moves
+ * to another thread is not free. Under an emulator's deterministic clock (tests/vm/run --icount) a
+ * nanosecond is an instruction.
  */
 #include <argp.h>
 #include <errno.h>
@@ -20,25 +21,38 @@
 #include <time.h>
 #include <json-c/json.h>
 
-#include "frame.h"
+#include "bench.h"
 #include "traffic.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-const char *argp_program_version = "vhc-bench 1.0";
+const char *argp_program_version = "vhc-bench 0.1.0";
 
 enum {
-	DEVICES_MAX = 4,
+	DEVICES_MAX = 8,
 	ROUNDS_MAX = 99,
 	PAIRS_MAX = 8,
 	MEMORY_FILES = 200,
 	LOG_PAGE = 4096,
 	OPT_JSON = 256,
 	OPT_LIST,
+	OPT_POLLING,
 };
 
 struct row;
 struct options;
+
+/**
+ * struct device - a device that takes turns
+ * @name: as it was given: the path, and features that it has beyond the others'.
+ * @path: of the device.
+ * @features: to negotiate.
+ */
+struct device {
+	const char *name;
+	const char *path;
+	uint64_t features;
+};
 
 /* What one run of a row gave, of each frame. */
 struct sample {
@@ -49,7 +63,7 @@ struct sample {
 };
 
 typedef struct sample sample_fn(const struct options *options, const struct row *row,
-				const char *device);
+				const struct device *device);
 
 static sample_fn send_frames, exchange_frames, open_files;
 
@@ -67,6 +81,7 @@ static sample_fn send_frames, exchange_frames, open_files;
  * @iommu: translations at a time, behind an IOMMU.
  * @log: the dirty log is on.
  * @pairs: queue pairs that are busy at once; 0 means 1.
+ * @busiest: the cost is the busiest worker's alone, not everybody's.
  */
 struct row {
 	const char *name;
@@ -81,6 +96,7 @@ struct row {
 	unsigned int iommu;
 	bool log;
 	unsigned int pairs;
+	bool busiest;
 };
 
 enum { RX = 1 << VHC_RX, TX = 1 << VHC_TX };
@@ -96,6 +112,8 @@ static const struct row rows[] = {
 	{ .name = "rx-64", .directions = RX, .size = 64 },
 	{ .name = "rx-1500", .directions = RX, .size = 1500 },
 	{ .name = "rx-60000", .directions = RX, .size = 60000 },
+	{ .name = "both-64", .directions = RX | TX, .size = 64 },
+	{ .name = "both-64-busiest-worker", .directions = RX | TX, .size = 64, .busiest = true },
 	{ .name = "request-response", .run = exchange_frames, .size = 60 },
 	{ .name = "tx-64-one-outstanding", .directions = TX, .size = 64, .window = 1 },
 	{ .name = "tx-1500-4-descriptors", .directions = TX, .size = 1500, .segments = 4 },
@@ -116,22 +134,29 @@ static const struct row rows[] = {
 };
 
 struct options {
-	const char *device[DEVICES_MAX];
+	struct device device[DEVICES_MAX];
 	unsigned int devices;
+	uint64_t features;
 	unsigned int rounds;
 	unsigned int count;
 	const char *pattern;
+	unsigned int poll_us;	/* 0: frames' cost is wanted */
 	bool json;
 	bool quiet;
 };
 
 static const struct argp_option option_list[] = {
-	{ "device", 'd', "PATH", 0,
-	  "A device; may be given several times (/dev/vhost-net and /dev/vhost-custom)", 0 },
+	{ "device", 'd', "PATH[,FEATURE...]", 0,
+	  "A device, and features beyond --features; may be given several times (/dev/vhost-net and /dev/vhost-custom)",
+	  0 },
+	{ "features", 'f', "LIST", 0,
+	  "Features to negotiate (event_idx,indirect,mrg_rxbuf,version_1)", 0 },
 	{ "rounds", 'n', "N", 0, "Runs of each row on each device (3)", 0 },
 	{ "count", 'c', "N", 0, "Frames of a run (20000, of large ones a tenth)", 0 },
 	{ "row", 'r', "PATTERN", 0, "Rows of such names only, as in tx-*", 0 },
 	{ "list", OPT_LIST, NULL, 0, "Print the rows' names", 0 },
+	{ "polling", OPT_POLLING, "MICROSECONDS", OPTION_ARG_OPTIONAL,
+	  "Instead, what polling for so long brings and costs: none, poll-us, adaptive (50)", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "quiet", 'q', NULL, 0, "No progress on stderr", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 }
@@ -156,6 +181,22 @@ static void list_rows(void)
 	exit(0);
 }
 
+static void add_device(struct options *options, const char *name)
+{
+	struct device *device = &options->device[options->devices++];
+	const char *comma = strchr(name, ',');
+
+	device->name = name;
+	device->path = name;
+	if (!comma)
+		return;
+	device->path = strndup(name, comma - name);
+	if (!device->path)
+		vhc_fail("out of memory");
+	if (vhc_parse_features(comma + 1, &device->features))
+		vhc_fail("%s: \"%s\" is neither names nor a mask", device->path, comma + 1);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -164,7 +205,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd':
 		if (options->devices == DEVICES_MAX)
 			argp_error(state, "more than %d devices", DEVICES_MAX);
-		options->device[options->devices++] = arg;
+		add_device(options, arg);
+		return 0;
+	case 'f':
+		if (vhc_parse_features(arg, &options->features))
+			argp_error(state, "--features: \"%s\" is neither names nor a mask", arg);
 		return 0;
 	case 'n':
 		options->rounds = number(arg, ROUNDS_MAX, state);
@@ -177,6 +222,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'q':
 		options->quiet = true;
+		return 0;
+	case OPT_POLLING:
+		options->poll_us = arg ? number(arg, 1000000, state) : 50;
 		return 0;
 	case OPT_JSON:
 		options->json = true;
@@ -220,15 +268,18 @@ static uint64_t others_ns(void)
 	return all_ns() - own_ns();
 }
 
-static void set_up_port(struct vhc_port_config *port, const struct row *row, const char *device)
+static void set_up_port(struct vhc_port_config *port, const struct row *row,
+			const struct device *device)
 {
-	port->device = device;
-	port->features = VHC_F_EVENT_IDX | VHC_F_INDIRECT | VHC_F_MRG_RXBUF | VHC_F_VERSION_1;
+	port->device = device->path;
+	port->features = device->features;
 	port->ring_size = row->ring_size ? row->ring_size : 256;
 	port->regions = row->regions;
 	port->iommu = row->iommu;
 	if (row->iommu)
 		port->features |= VHC_F_ACCESS_PLATFORM;
+	if (row->indirect)
+		port->features |= VHC_F_INDIRECT;
 }
 
 static void set_log(struct vhc_port *port, void *log)
@@ -239,12 +290,8 @@ static void set_log(struct vhc_port *port, void *log)
 	vhc_set_log_base(&port->dev, (uintptr_t)log);
 	vhc_set_features(&port->dev, port->features | VHC_F_LOG_ALL);
 	for (i = 0; i < VHC_QUEUES; i++) {
-		const struct vhc_driver *driver = &port->queue[i].driver;
-
 		vhc_port_addr(port, i, &addr);
 		addr.flags = 1 << VHOST_VRING_F_LOG;
-		addr.log_guest_addr = driver->ring +
-				      ((char *)driver->used - (char *)driver->desc);
 		vhc_set_vring_addr(&port->dev, &addr);
 	}
 }
@@ -266,7 +313,7 @@ struct pair {
 };
 
 static void pair_open(struct pair *pair, const struct options *options, const struct row *row,
-		      const char *device)
+		      const struct device *device)
 {
 	struct vhc_traffic_config config = {
 		.directions = row->directions,
@@ -336,7 +383,7 @@ static void pair_close(struct pair *pair)
 }
 
 static struct sample send_frames(const struct options *options, const struct row *row,
-				 const char *device)
+				 const struct device *device)
 {
 	const unsigned int pairs = row->pairs ? row->pairs : 1;
 	static struct pair pair[PAIRS_MAX];
@@ -359,17 +406,18 @@ static struct sample send_frames(const struct options *options, const struct row
 	sample.cost = others_ns() - before - drivers;
 	for (i = 0; i < pairs; i++) {
 		const struct vhc_traffic_report *report = vhc_traffic_report(pair[i].traffic);
-		const struct vhc_flow_report *flow = &report->flow[row->directions == RX ?
-								   VHC_RX : VHC_TX];
 
 		if (!pair[i].clean)
-			vhc_fail("%s, %s: %s", device, row->name, report->trouble);
-		received += flow->received;
+			vhc_fail("%s, %s: %s", device->name, row->name, report->trouble);
+		/* In both directions there are as many: the cost is that of two. */
+		received += report->flow[row->directions & RX ? VHC_RX : VHC_TX].received;
 		/* Workers of all pairs have one name. */
 		if (!i)
 			sample.worker = report->worker_ns;
-		sample.kicks += flow->kicks;
-		sample.signals += flow->signals;
+		if (!i && row->busiest)
+			sample.cost = report->busiest_ns;
+		sample.kicks += report->flow[VHC_RX].kicks + report->flow[VHC_TX].kicks;
+		sample.signals += report->flow[VHC_RX].signals + report->flow[VHC_TX].signals;
 	}
 	sample.cost /= received;
 	sample.worker /= received;
@@ -380,70 +428,31 @@ static struct sample send_frames(const struct options *options, const struct row
 	return sample;
 }
 
-/* The guest sends a frame and gets one back; both ends sleep while they wait. */
-static void exchange_one(struct vhc_port *port, uint64_t request, uint64_t response, size_t len)
-{
-	const struct vhc_seg in = { .addr = response, .len = 2048 };
-	const struct vhc_seg out = { .addr = request, .len = port->header_len + len };
-	struct pollfd far = { .fd = port->tap.sock, .events = POLLIN };
-	struct virtio_net_hdr header;
-	struct vhc_used used;
-	char frame[2048];
-	ssize_t got;
-
-	if (vhc_driver_add(&port->queue[VHC_RX].driver, &in, 0, 1, 1) < 0 ||
-	    vhc_driver_add(&port->queue[VHC_TX].driver, &out, 1, 0, 1) < 0)
-		vhc_fail("the ring is full");
-	vhc_queue_publish(&port->queue[VHC_RX]);
-	vhc_queue_publish(&port->queue[VHC_TX]);
-	if (poll(&far, 1, 10000) != 1)
-		vhc_fail("%s: no request came out of the tap", port->dev.path);
-	got = vhc_tap_receive(&port->tap, &header, frame, sizeof(frame));
-	if (got < 0)
-		vhc_fail("%s: request: %s", port->tap.name, strerror(-got));
-	got = vhc_tap_send(&port->tap, &header, frame, got);
-	if (got)
-		vhc_fail("%s: response: %s", port->tap.name, strerror(-got));
-	if (!vhc_queue_wait(&port->queue[VHC_RX], 1, 10000))
-		vhc_fail("%s: no response came to the guest", port->dev.path);
-	vhc_driver_take_used(&port->queue[VHC_RX].driver, &used);
-	while (vhc_driver_take_used(&port->queue[VHC_TX].driver, &used))
-		;
-}
-
 static struct sample exchange_frames(const struct options *options, const struct row *row,
-				     const char *device)
+				     const struct device *device)
 {
 	struct vhc_port_config config = { .device = NULL };
 	const unsigned int count = (options->count + 9) / 10;
-	uint64_t before, request, response;
 	struct sample sample;
-	struct vhc_port port;
+	struct echo echo;
+	uint64_t before;
 	unsigned int i;
-	char *bytes;
 
 	set_up_port(&config, row, device);
-	vhc_port_open(&port, &config);
-	vhc_tap_attach(&port.tap, VHC_FRAME_PROTOCOL);
-	request = vhc_mem_alloc_whole(&port.mem, 2048, 64);
-	response = vhc_mem_alloc_whole(&port.mem, 2048, 64);
-	bytes = vhc_mem_host(&port.mem, request);
-	memset(bytes, 0, port.header_len);
-	vhc_frame_build(bytes + port.header_len, row->size, VHC_TX, 0, false);
-	vhc_port_start(&port);
-	vhc_driver_disable_call(&port.queue[VHC_TX].driver);
+	echo_open(&echo, &config, row->size);
 	be_driver(true);
-	exchange_one(&port, request, response, row->size);
+	echo_one(&echo);
 	before = others_ns();
 	for (i = 0; i < count; i++)
-		exchange_one(&port, request, response, row->size);
+		echo_one(&echo);
 	sample.cost = (double)(others_ns() - before) / count;
 	be_driver(false);
 	sample.worker = sample.cost;
-	sample.kicks = (double)(port.queue[VHC_RX].kicks + port.queue[VHC_TX].kicks) / (count + 1);
-	sample.signals = (double)(port.queue[VHC_RX].signals +
-				  port.queue[VHC_TX].signals) / (count + 1);
-	vhc_port_close(&port);
+	sample.kicks = (double)(echo.port.queue[VHC_RX].kicks +
+				echo.port.queue[VHC_TX].kicks) / (count + 1);
+	sample.signals = (double)(echo.port.queue[VHC_RX].signals +
+				  echo.port.queue[VHC_TX].signals) / (count + 1);
+	echo_close(&echo);
 	return sample;
 }
 
@@ -468,7 +477,7 @@ static double kernel_bytes(void)
 
 /* Memory of a file with an owner, whose queues were not started. */
 static struct sample open_files(const struct options *options, const struct row *row,
-				const char *device)
+				const struct device *device)
 {
 	static struct vhc_dev dev[MEMORY_FILES];
 	struct sample sample = { 0 };
@@ -479,7 +488,7 @@ static struct sample open_files(const struct options *options, const struct row 
 	(void)row;
 	before = kernel_bytes();
 	for (i = 0; i < MEMORY_FILES; i++) {
-		vhc_open(&dev[i], device);
+		vhc_open(&dev[i], device->path);
 		vhc_set_owner(&dev[i]);
 	}
 	sample.cost = (kernel_bytes() - before) / MEMORY_FILES;
@@ -502,7 +511,8 @@ static struct json_object *to_json(const struct options *options, const struct r
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "row", json_object_new_string(row->name));
-	json_object_object_add(object, "device", json_object_new_string(options->device[device]));
+	json_object_object_add(object, "device",
+			       json_object_new_string(options->device[device].name));
 	json_object_object_add(object, "cost", json_object_new_double(median->cost));
 	json_object_object_add(object, "least", json_object_new_double(sorted[0].cost));
 	json_object_object_add(object, "most",
@@ -542,9 +552,9 @@ static void measure_row(const struct options *options, const struct row *row,
 		for (i = 0; i < options->devices; i++) {
 			if (!options->quiet)
 				fprintf(stderr, "\r\033[K%s, round %u of %u: %s", row->name,
-					round + 1, options->rounds, options->device[i]);
+					round + 1, options->rounds, options->device[i].name);
 			sample[i][round] = (row->run ? row->run : send_frames)
-				(options, row, options->device[i]);
+				(options, row, &options->device[i]);
 		}
 	if (!options->quiet)
 		fprintf(stderr, "\r\033[K");
@@ -564,15 +574,28 @@ int main(int argc, char **argv)
 		.doc = "Measure what a frame costs on vhost devices: nanoseconds of CPU time of all threads but the driver's, medians and half of the spread, and the ratio to the first device. Needs root, and an idle machine.",
 	};
 	struct json_object *all = json_object_new_array();
-	struct options options = { .rounds = 3, .count = 20000, .pattern = "*" };
+	struct options options = {
+		.rounds = 3, .count = 20000, .pattern = "*",
+		.features = VHC_F_EVENT_IDX | VHC_F_INDIRECT | VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
+	};
 	bool any = false;
 	size_t i;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!options.devices) {
-		options.device[options.devices++] = "/dev/vhost-net";
-		options.device[options.devices++] = "/dev/vhost-custom";
+	if (options.poll_us) {
+		if (!options.devices)
+			add_device(&options, "/dev/vhost-custom");
+		bench_polling(options.device[0].path, options.rounds, (options.count + 19) / 20,
+			      options.poll_us, options.json, options.quiet);
+		json_object_put(all);
+		return 0;
 	}
+	if (!options.devices) {
+		add_device(&options, "/dev/vhost-net");
+		add_device(&options, "/dev/vhost-custom");
+	}
+	for (i = 0; i < options.devices; i++)
+		options.device[i].features |= options.features;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (fnmatch(options.pattern, rows[i].name, 0))
 			continue;

@@ -18,7 +18,7 @@
 #include "frame.h"
 #include "traffic.h"
 
-const char *argp_program_version = "vhc-test 1.0";
+const char *argp_program_version = "vhc-test 0.1.0";
 
 enum {
 	OPT_RING_SIZE = 256,
@@ -51,7 +51,7 @@ static const struct argp_option option_list[] = {
 	{ NULL, 0, NULL, 0, "What to test:", 1 },
 	{ "device", 'd', "PATH", 0, "Device to test (/dev/vhost-custom)", 1 },
 	{ "features", 'f', "LIST", 0,
-	  "Features to negotiate: none, or some of event_idx, indirect, mrg_rxbuf, version_1, notify_on_empty, …, or a mask (event_idx,indirect,mrg_rxbuf,version_1)",
+	  "Features to negotiate: none, or some of event_idx, indirect, mrg_rxbuf, version_1, ring_packed, in_order, …, or a mask (event_idx,indirect,mrg_rxbuf,version_1)",
 	  1 },
 	{ "direction", 'D', "rx|tx|both", 0, "From the guest's side: rx is host to guest (both)",
 	  1 },
@@ -60,7 +60,8 @@ static const struct argp_option option_list[] = {
 	{ "frame-size", 'l', "N|A-B|mixed", 0, "Bytes without header (60-1514)", 1 },
 	{ "gso", OPT_GSO, NULL, 0, "Send TCP frames that ask for segmentation", 1 },
 	{ NULL, 0, NULL, 0, "How the guest lays them out:", 2 },
-	{ "ring-size", OPT_RING_SIZE, "N", 0, "Entries of both rings, a power of 2 (256)", 2 },
+	{ "ring-size", OPT_RING_SIZE, "N", 0,
+	  "Entries of both rings; of split ones, a power of 2 (256)", 2 },
 	{ "segments", OPT_SEGMENTS, "N", 0, "Descriptors in a chain (1)", 2 },
 	{ "indirect", OPT_INDIRECT, NULL, 0, "Put chains into indirect tables", 2 },
 	{ "any-layout", OPT_ANY_LAYOUT, NULL, 0, "Cut chains at any byte", 2 },
@@ -170,8 +171,10 @@ static void check_options(struct options *options, struct argp_state *state)
 
 	if (traffic->gso && traffic->min < VHC_FRAME_GSO_MIN)
 		argp_error(state, "--gso needs --frame-size of at least %d", VHC_FRAME_GSO_MIN);
-	if (options->port.ring_size & (options->port.ring_size - 1))
-		argp_error(state, "--ring-size must be a power of 2");
+	if (options->port.ring_size & (options->port.ring_size - 1) &&
+	    !(options->port.features & VHC_F_RING_PACKED))
+		argp_error(state,
+			   "--ring-size must be a power of 2 without the feature 'ring_packed'");
 	if (traffic->indirect && !(options->port.features & VHC_F_INDIRECT))
 		argp_error(state, "--indirect needs the feature 'indirect'");
 	if (traffic->measure && traffic->directions == (1 << VHC_RX | 1 << VHC_TX))

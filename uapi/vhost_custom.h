@@ -18,16 +18,18 @@
  *
  * A chain with one of these faults is given back with length 0 and the queue goes on.
  * The last three concern no chain: nothing is given back. After INDEX and RING the queue
- * looks again at the next kick. Section numbers are those of virtio 1.2.
+ * looks again at the next kick. Section numbers are those of virtio 1.2; packed rings have no
+ * HEAD and NEXT.
  *
  * @VHOST_CUSTOM_BAD_HEAD: the available ring names a descriptor beyond the table
  *	(2.7.6); there is no chain, so nothing is given back.
  * @VHOST_CUSTOM_BAD_NEXT: a descriptor's next field points beyond the table (2.7.5).
- * @VHOST_CUSTOM_BAD_LOOP: a chain has more descriptors than its table (2.7.5.2).
+ * @VHOST_CUSTOM_BAD_LOOP: a chain has more descriptors than its table (2.7.5.2), or than the
+ *	driver has of a packed ring (2.8.6).
  * @VHOST_CUSTOM_BAD_LENGTH: a chain has more than 1024 segments, more bytes than any
  *	frame, or none at all.
  * @VHOST_CUSTOM_BAD_INDIRECT: an indirect table is empty, not a multiple of 16 bytes,
- *	contains an indirect descriptor, or its descriptor also has next (2.7.5.3).
+ *	contains an indirect descriptor, or its descriptor also has next (2.7.5.3, 2.8.7).
  * @VHOST_CUSTOM_BAD_ADDRESS: a buffer is outside of guest memory, or may not be
  *	accessed that way.
  * @VHOST_CUSTOM_BAD_ORDER: a readable descriptor follows a writable one (2.7.4.2).
@@ -38,7 +40,8 @@
  * @VHOST_CUSTOM_BAD_FRAME: the socket refused the frame.
  * @VHOST_CUSTOM_BAD_FAULT: guest memory that is mapped for the device could not be
  *	read or written by the host.
- * @VHOST_CUSTOM_BAD_INDEX: the available index moved by more than the ring size.
+ * @VHOST_CUSTOM_BAD_INDEX: the available index moved by more than the ring size, or the driver
+ *	took chains back that it had made available.
  * @VHOST_CUSTOM_BAD_RING: the memory of the ring could not be read or written.
  * @VHOST_CUSTOM_BAD_LOG: the dirty log of a live migration could not be written; what
  *	it is for was done.
@@ -73,5 +76,37 @@ enum vhost_custom_bad {
  * Whoever has the file may read it after the device was closed, too: nothing changes then.
  */
 #define VHOST_CUSTOM_GET_STATS_FD	_IO(VHOST_VIRTIO, 0xC0)
+
+/* The longest time that a signal may wait, in microseconds. */
+#define VHOST_CUSTOM_MODERATION_MAX	1000000
+
+/**
+ * struct vhost_custom_moderation - how long the driver's signals may wait, to be fewer
+ * @index: the queue, 0 for RX, 1 for TX.
+ * @chains: until so many were given back since the last signal, or the last time that the driver
+ *	wanted none; 0 if their number does not count.
+ * @usecs: for so many microseconds from the time on that the first of them was given back, at most
+ *	%VHOST_CUSTOM_MODERATION_MAX. The signal may come an eighth of that time later. 0 if it
+ *	does not wait, which is how it is at first.
+ * @padding: 0.
+ *
+ * Whichever comes first. Only then is the driver asked whether it wants a signal.
+ */
+struct vhost_custom_moderation {
+	__u32 index;
+	__u32 chains;
+	__u32 usecs;
+	__u32 padding;
+};
+
+/*
+ * Moderate the signals of a queue. Needs no owner. It holds until it is set again, or the file is
+ * closed: not for the next VMM that the guest migrates to. A signal that waits comes at once, and
+ * so it does when the queue is stopped, or gets another eventfd.
+ *
+ * Errors: EFAULT; ENOBUFS for another index; EINVAL if @usecs is too large, if it is 0 and @chains
+ * is not, since the last signal would never come, or if @padding is not 0; EINTR.
+ */
+#define VHOST_CUSTOM_SET_MODERATION	_IOW(VHOST_VIRTIO, 0xC1, struct vhost_custom_moderation)
 
 #endif

@@ -8,7 +8,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <linux/if_ether.h>
@@ -22,6 +25,12 @@
 
 /* Bit 27 among vhost's features; among the driver's it is VIRTIO_F_ANY_LAYOUT. */
 static const uint64_t device_makes_header = 1ULL << VHOST_NET_F_VIRTIO_NET_HDR;
+
+static void run(const char *command)
+{
+	if (system(command))
+		fail_msg("\"%s\" failed", command);
+}
 
 static void exchange(const struct variant *variant, enum vhc_backend backend)
 {
@@ -46,6 +55,63 @@ static void frames_arrive_over_a_packet_socket(const struct variant *variant)
 static void frames_arrive_over_a_macvtap(const struct variant *variant)
 {
 	exchange(variant, VHC_MACVTAP);
+}
+
+static void a_packet_socket_s_frame_that_fits_nowhere_is_dropped(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .backend = VHC_PACKET };
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, &config);
+	buffer = vhc_mem_alloc(&rig.port.mem, 100, 64);
+	rig_start(&rig);
+	for (i = 0; i < 3; i++) {
+		rig_post_rx(&rig, buffer, 100);
+		rig_send_rx(&rig, 2 * i, 1000);
+		rig_send_rx(&rig, 2 * i + 1, VHC_FRAME_MIN);
+		rig_expect_rx(&rig, 2 * i + 1);
+		assert_int_equal(vhc_stat(&rig.port.dev, VHC_RX, "dropped"), i + 1);
+	}
+	rig_close(&rig);
+}
+
+/* The socket is in error then, until somebody asks: RX does, as it begins to wait for it. */
+static void a_packet_socket_s_device_goes_down_and_up(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .backend = VHC_PACKET };
+	char command[128], frame[1000];
+	struct rig rig;
+	uint64_t buffer;
+	unsigned int i;
+
+	rig_open(&rig, variant, &config);
+	buffer = vhc_mem_alloc(&rig.port.mem, 1000, 64);
+	rig_start(&rig);
+	snprintf(command, sizeof(command), "ip link set vhcn%u down && ip link set vhcn%u up",
+		 getpid() % 100000, getpid() % 100000);
+	for (i = 0; i < 4; i++) {
+		/* It waits for a buffer; somebody else takes the frame, or not. */
+		rig_send_rx(&rig, 2 * i, 300);
+		rig_settle();
+		if (i % 2)
+			assert_true(recv(rig.port.tap.fd, frame, sizeof(frame), 0) > 0);
+		run(command);
+		vhc_tap_wait_until_running(&rig.port.tap);
+		rig_post_rx(&rig, buffer, 1000);
+		if (i % 2 == 0) {
+			rig_expect_rx(&rig, 2 * i);
+			rig_post_rx(&rig, buffer, 1000);
+		}
+		rig_settle();
+		rig_send_rx(&rig, 2 * i + 1, 300);
+		rig_expect_rx(&rig, 2 * i + 1);
+		rig_add_tx(&rig, i);
+		vhc_queue_publish(&rig.port.queue[VHC_TX]);
+		rig_expect_tx(&rig, i);
+	}
+	rig_close(&rig);
 }
 
 /* It passes on what is for its IP address, and broadcasts. */
@@ -332,6 +398,55 @@ static void a_full_tap_s_senders_go_on(const struct variant *variant)
 	rig_close(&rig);
 }
 
+/*
+ * Behind the tap is a bridge, and then a device with a queue that lets forty frames out a second:
+ * those in it count for the tap's send buffer, which has room for three or so. What is received is
+ * what comes out.
+ */
+static void add_slow_network(struct rig *rig, struct vhc_tap *far)
+{
+	const char *tap = rig->port.tap.name;
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "ip link del vhcslow 2> /dev/null; ip link del vhcbr 2> /dev/null;"
+		 "ip link add vhcslow type veth peer name vhcout &&"
+		 "ip link add vhcbr type bridge && ip link set %s master vhcbr &&"
+		 "for dev in vhcslow vhcout vhcbr; do"
+		 "	echo 1 > /proc/sys/net/ipv6/conf/$dev/disable_ipv6; ip link set $dev up;"
+		 "done && ip link set vhcslow master vhcbr &&"
+		 "tc qdisc add dev vhcslow root tbf rate 20kbit burst 1540 limit 1000000", tap);
+	run(command);
+	*far = rig->port.tap;
+	strcpy(far->name, "vhcout");
+	vhc_tap_attach(far, VHC_FRAME_PROTOCOL);
+}
+
+static void tx_waits_for_room_in_the_send_buffer(const struct variant *variant)
+{
+	enum { FRAMES = 60 };
+	struct vhc_tap far;
+	unsigned int i;
+	struct rig rig;
+
+	rig_open(&rig, variant, NULL);
+	vhc_tap_set_sndbuf(&rig.port.tap, 2048);
+	rig_start(&rig);
+	add_slow_network(&rig, &far);
+	vhc_tap_detach(&rig.port.tap);
+	rig.port.tap.sock = far.sock;
+	for (i = 0; i < FRAMES; i++)
+		rig_add_tx(&rig, i);
+	vhc_queue_publish(&rig.port.queue[VHC_TX]);
+	for (i = 0; i < FRAMES; i++)
+		rig_expect_tx(&rig, i);
+	rig_spin_until_used(&rig, VHC_TX, FRAMES);
+	if (variant->custom)
+		assert_in_range(vhc_stat(&rig.port.dev, VHC_TX, "stalls"), FRAMES / 10, FRAMES);
+	run("ip link del vhcslow && ip link del vhcbr");
+	rig_close(&rig);
+}
+
 /* ---- busy polling ---- */
 
 static void frames_arrive_with_busy_polling(const struct variant *variant)
@@ -389,7 +504,12 @@ const struct claim backend_claims[] = {
 	     frames_arrive_over_a_macvtap),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     frames_arrive_over_an_ipvtap),
+	WITH(ON_VHOST_CUSTOM, device_makes_header | VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     a_packet_socket_s_frame_that_fits_nowhere_is_dropped),
+	WITH(ON_VHOST_CUSTOM, device_makes_header | VHC_F_VERSION_1, VHC_F_EVENT_IDX,
+	     a_packet_socket_s_device_goes_down_and_up),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, a_full_tap_s_senders_go_on),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, tx_waits_for_room_in_the_send_buffer),
 	WITH(ON_BOTH, device_makes_header, VHC_F_MRG_RXBUF | VHC_F_VERSION_1,
 	     a_header_that_the_device_makes_is_zero),
 	WITH(ON_BOTH, device_makes_header | VHC_F_VERSION_1, VHC_F_MRG_RXBUF,

@@ -33,9 +33,11 @@ refuses() {
 	! tools/vhc-bench --quiet "$@" > /dev/null 2>&1
 }
 
-echo 1..5
+echo 1..7
 check 'tx-1500' measures_both tx-1500
 check 'rx-60000' measures_both rx-60000
 check 'rx-64-iommu' measures_both rx-64-iommu
+check 'both-64' measures_both both-64
+check 'both-64-busiest-worker' measures_both both-64-busiest-worker
 check 'no row of that name' refuses --row none
 check 'no such device' refuses --device /dev/null --row tx-64

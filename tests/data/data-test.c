@@ -6,7 +6,7 @@
  *
  * What holds for /dev/vhost-net must hold for /dev/vhost-custom. What has a file of its own:
  * backends other than taps in backend.c, the IOMMU in iommu.c, the dirty log in log.c, drivers
- * that break the rules in hostile.c.
+ * that break the rules in hostile_*.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -156,6 +156,25 @@ static void a_frame_that_is_too_large_is_dropped_alone(const struct variant *var
 	rig_close(&rig);
 }
 
+/* Nothing that the driver could do would make it fit. */
+static void a_frame_that_the_whole_ring_cannot_hold_is_dropped(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .ring_size = 2 };
+	struct rig rig;
+	uint64_t addr;
+
+	rig_open(&rig, variant, &config);
+	addr = vhc_mem_alloc(&rig.port.mem, 4096, 4096);
+	rig_start(&rig);
+	rig_post_rx(&rig, addr, rig.port.header_len + 300);
+	rig_post_rx(&rig, addr + 2048, 300);
+	rig_send_rx(&rig, 1, 601);
+	rig_send_rx(&rig, 2, 300);
+	rig_expect_rx(&rig, 2);
+	assert_int_equal(vhc_stat(&rig.port.dev, VHC_RX, "dropped"), 1);
+	rig_close(&rig);
+}
+
 /* ---- rings ---- */
 
 static void rings_wrap(const struct variant *variant)
@@ -200,6 +219,25 @@ static void a_ring_of_2_works(const struct variant *variant)
 static void a_ring_of_32768_works(const struct variant *variant)
 {
 	rings_of(variant, 32768);
+}
+
+static void rings_of_any_size_work(const struct variant *variant)
+{
+	static const unsigned int sizes[] = { 3, 100, 255, 257, 32767 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		rings_of(variant, sizes[i]);
+}
+
+static void chains_go_around_the_end_of_a_ring(const struct variant *variant)
+{
+	const struct vhc_port_config config = { .ring_size = 101, .base = 33333 };
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+
+	traffic.segments = 7;
+	traffic.restart_every = 41;
+	rig_exchange(variant, &config, &traffic);
 }
 
 /* ---- kicks and signals ---- */
@@ -302,7 +340,7 @@ static void an_empty_ring_is_signalled_if_negotiated(const struct variant *varia
 	rig_close(&rig);
 }
 
-static void a_signal_comes_when_used_event_is_passed(const struct variant *variant)
+static void a_signal_comes_when_the_event_is_passed(const struct variant *variant)
 {
 	struct vhc_driver *driver;
 	struct vhc_queue *queue;
@@ -318,7 +356,7 @@ static void a_signal_comes_when_used_event_is_passed(const struct variant *varia
 	take_all(&rig, 1);
 	vhc_queue_signals(queue);
 
-	vhc_driver_set_used_event(driver, driver->last_used + 9);
+	vhc_driver_enable_call_after(driver, 10);
 	for (i = 0; i < 9; i++) {
 		send_silently(&rig, 1);
 		take_all(&rig, 1);
@@ -363,6 +401,16 @@ static void nothing_is_lost_when_queues_restart(const struct variant *variant)
 	rig_exchange(variant, NULL, &traffic);
 }
 
+static void nothing_is_lost_when_queues_restart_with_long_chains(const struct variant *variant)
+{
+	struct vhc_traffic_config traffic = rig_traffic(1000);
+
+	traffic.restart_every = 23;
+	traffic.window = 50;
+	traffic.segments = 3;
+	rig_exchange(variant, NULL, &traffic);
+}
+
 static void nothing_is_lost_when_queues_restart_with_large_frames(const struct variant *variant)
 {
 	struct vhc_traffic_config traffic = rig_traffic(300);
@@ -383,13 +431,13 @@ static void a_stopped_queue_leaves_the_ring_alone(const struct variant *variant)
 	rig_start(&rig);
 	send_silently(&rig, 5);
 	base = vhc_port_stop_queue(&rig.port, VHC_TX);
-	assert_int_equal(base, 5);
+	assert_int_equal(base, vhc_driver_base(rig_driver(&rig, VHC_TX)));
 	rig_add_tx(&rig, 5);
 	vhc_driver_publish(rig_driver(&rig, VHC_TX));
 	vhc_queue_kick(&rig.port.queue[VHC_TX]);
 	rig_settle();
 	assert_int_equal(vhc_driver_used_idx(rig_driver(&rig, VHC_TX)), 5);
-	assert_int_equal(vhc_get_vring_base(&rig.port.dev, VHC_TX), 5);
+	assert_int_equal(vhc_get_vring_base(&rig.port.dev, VHC_TX), base);
 	/* what came in the meantime is sent as soon as there is a backend */
 	vhc_port_start_queue(&rig.port, VHC_TX);
 	rig_spin_until_used(&rig, VHC_TX, 6);
@@ -437,10 +485,9 @@ static void frames_to_a_tap_that_is_deleted_come_back(const struct variant *vari
 
 	rig_open(&rig, variant, NULL);
 	rig_start(&rig);
-	rig_add_tx(&rig, 1);
-	vhc_queue_publish(&rig.port.queue[VHC_TX]);
-	rig_expect_tx(&rig, 1);
+	send_silently(&rig, 1);
 	take_all(&rig, 1);
+	rig_expect_tx(&rig, 0);
 	snprintf(command, sizeof(command), "ip link del %s", rig.port.tap.name);
 	assert_int_equal(system(command), 0);
 	send_silently(&rig, 100);
@@ -466,23 +513,32 @@ static const struct claim claims[] = {
 	WITH(ON_BOTH, VHC_F_MRG_RXBUF, all_layouts, large_frames_fill_mergeable_buffers),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_VERSION_1,
 	     a_frame_that_is_too_large_is_dropped_alone),
+	/* README: "a frame that all buffers of a full ring cannot hold" */
+	WITH(ON_VHOST_CUSTOM, VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX | VHC_F_VERSION_1,
+	     a_frame_that_the_whole_ring_cannot_hold_is_dropped),
 	VARY(ON_BOTH, all_layouts, rings_wrap),
-	LONG(ON_BOTH, VHC_F_VERSION_1 | VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX, 180,
-	     the_index_wraps_by_itself),
+	OF(SPLIT, ON_BOTH, VHC_F_VERSION_1 | VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX, 180,
+	   the_index_wraps_by_itself),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, a_ring_of_1_works),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, a_ring_of_2_works),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, a_ring_of_32768_works),
+	OF(PACKED, ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, 0,
+	   rings_of_any_size_work),
+	OF(PACKED, ON_VHOST_CUSTOM, VHC_F_VERSION_1, all_layouts, 0,
+	   chains_go_around_the_end_of_a_ring),
 	LONG(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, 180, one_frame_at_a_time_arrives),
 	LONG(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, 180, no_tx_kick_or_signal_is_lost),
 	LONG(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, 180,
 	     no_rx_kick_or_signal_is_lost),
 	WITH(ON_BOTH, VHC_F_VERSION_1, 0, a_driver_that_wants_no_signal_gets_none),
-	WITH(ON_BOTH, VHC_F_VERSION_1 | VHC_F_NOTIFY_ON_EMPTY, 0,
-	     an_empty_ring_is_signalled_if_negotiated),
+	OF(SPLIT, ON_BOTH, VHC_F_VERSION_1 | VHC_F_NOTIFY_ON_EMPTY, 0, 0,
+	   an_empty_ring_is_signalled_if_negotiated),
 	WITH(ON_BOTH, VHC_F_VERSION_1 | VHC_F_EVENT_IDX, 0,
-	     a_signal_comes_when_used_event_is_passed),
+	     a_signal_comes_when_the_event_is_passed),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX, an_idle_device_wants_a_kick),
 	VARY(ON_BOTH, all_layouts, nothing_is_lost_when_queues_restart),
+	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_INDIRECT,
+	     nothing_is_lost_when_queues_restart_with_long_chains),
 	VARY(ON_BOTH, all_layouts, nothing_is_lost_when_queues_restart_with_large_frames),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX, a_stopped_queue_leaves_the_ring_alone),
 	VARY(ON_BOTH, VHC_F_EVENT_IDX | VHC_F_VERSION_1, a_small_send_buffer_only_slows_down),
@@ -497,13 +553,17 @@ int main(int argc, char **argv)
 	claims_add(claims, ARRAY_SIZE(claims));
 	claims_add(backend_claims, backend_claim_num);
 	claims_add(counter_claims, counter_claim_num);
+	claims_add(example_claims, example_claim_num);
 	claims_add(fair_claims, fair_claim_num);
+	claims_add(large_claims, large_claim_num);
+	claims_add(in_order_claims, in_order_claim_num);
 	claims_add(iommu_claims, iommu_claim_num);
 	claims_add(log_claims, log_claim_num);
+	claims_add(moderation_claims, moderation_claim_num);
+	claims_add(poll_claims, poll_claim_num);
 	claims_add(receive_claims, receive_claim_num);
 	claims_add(state_claims, state_claim_num);
 	claims_add(trace_claims, trace_claim_num);
 	claims_add(live_claims, live_claim_num);
-	claims_add(hostile_claims, hostile_claim_num);
 	return claims_main(argc, argv);
 }

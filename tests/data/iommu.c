@@ -98,9 +98,11 @@ static void open_unanswered(struct rig *rig, const struct variant *variant)
 
 static void map_ring(struct rig *rig, unsigned int index)
 {
-	const struct vhc_driver *driver = rig_driver(rig, index);
+	const struct vhc_area *area = rig_driver(rig, index)->area;
+	unsigned int i;
 
-	vhc_iommu_map(&rig->port.iommu, driver->ring, driver->num * 32ULL);
+	for (i = 0; i < VHC_AREAS; i++)
+		vhc_iommu_map(&rig->port.iommu, area[i].addr, area[i].len);
 }
 
 /* A guest that kicks as often as it likes costs the host one message for each queue. */
@@ -244,17 +246,15 @@ static void build_frame_at(struct rig *rig, uint64_t addr, uint64_t number)
 }
 
 /* An address means something else then, and what it meant before is forgotten. */
-static void an_iommu_can_be_taken_away_from_a_running_device(const struct variant *variant)
+static void an_iommu_can_be_taken_away_between_two_runs(const struct variant *variant)
 {
 	const struct vhc_port_config config = { .ring_size = 16, .mem_size = 1 << 20,
 						.iommu = 2000, .iotlb_v2 = true };
-	const struct vhc_driver *driver;
-	struct vhost_vring_addr addr;
+	struct vhost_vring_addr addr = { .index = VHC_TX };
 	struct rig rig;
 	uint64_t buffer;
 
 	rig_open(&rig, variant, &config);
-	driver = rig_driver(&rig, VHC_TX);
 	buffer = vhc_mem_alloc_whole(&rig.port.mem, 4096, 4096);
 	build_frame_at(&rig, buffer, 1);
 	/* Without the IOMMU, @buffer is the address of this one. */
@@ -264,28 +264,24 @@ static void an_iommu_can_be_taken_away_from_a_running_device(const struct varian
 	add_frame_at(&rig, buffer, 1);
 	vhc_iommu_stop(&rig.port.iommu);
 
+	vhc_port_stop_queue(&rig.port, VHC_RX);
+	vhc_port_stop_queue(&rig.port, VHC_TX);
 	vhc_set_features(&rig.port.dev, variant->features & ~VHC_F_ACCESS_PLATFORM);
-	vhc_port_addr(&rig.port, VHC_TX, &addr);
-	addr.desc_user_addr = (uintptr_t)driver->desc;
-	addr.avail_user_addr = (uintptr_t)driver->avail;
-	addr.used_user_addr = (uintptr_t)driver->used;
+	vhc_driver_addr(rig_driver(&rig, VHC_TX), &addr);
 	vhc_set_vring_addr(&rig.port.dev, &addr);
+	vhc_net_set_backend(&rig.port.dev, VHC_TX, rig.port.tap.fd);
 	add_frame_at(&rig, buffer, 2);
 	rig_close(&rig);
 }
 
 static void a_ring_in_pieces_of_pages_is_refused(const struct variant *variant)
 {
-	const struct vhc_driver *driver;
-	struct vhost_iotlb_msg msg;
+	struct vhost_iotlb_msg msg = { .type = VHOST_IOTLB_INVALIDATE, .size = VHC_IOMMU_PAGE };
 	unsigned int i;
 	struct rig rig;
 
 	open_unanswered(&rig, variant);
-	driver = rig_driver(&rig, VHC_TX);
-	msg = (struct vhost_iotlb_msg){
-		.type = VHOST_IOTLB_INVALIDATE, .iova = driver->ring, .size = VHC_IOMMU_PAGE,
-	};
+	msg.iova = rig_driver(&rig, VHC_TX)->area[VHC_DESC_AREA].addr;
 	vhc_iommu_send(&rig.port.iommu, &msg);
 	msg.type = VHOST_IOTLB_UPDATE;
 	msg.size = VHC_IOMMU_PAGE / 2;
@@ -320,7 +316,7 @@ const struct claim iommu_claims[] = {
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     a_buffer_that_may_not_be_written_comes_back_empty),
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX,
-	     an_iommu_can_be_taken_away_from_a_running_device),
+	     an_iommu_can_be_taken_away_between_two_runs),
 	/* README: "a ring behind an IOMMU, with a mapping that ends inside of a page" */
 	WITH(ON_VHOST_CUSTOM, behind_iommu, VHC_F_EVENT_IDX, a_ring_in_pieces_of_pages_is_refused),
 };

@@ -30,7 +30,7 @@ enum { CHANGES_LEAST = 12 };
  *	thread cannot use cmocka's asserts.
  * @changes: how many there were.
  * @stop: it was enough.
- * @shadow: for log_for_a_while(), and the direction of the traffic.
+ * @shadow: for log_for_a_while(), and what became of the traffic's only direction.
  * @place: for move_memory().
  */
 struct changer {
@@ -39,7 +39,7 @@ struct changer {
 	atomic_uint changes;
 	atomic_bool stop;
 	struct shadow *shadow;
-	unsigned int direction;
+	const struct vhc_flow_report *flow;
 	void *place[2];
 };
 
@@ -162,16 +162,16 @@ static void memory_is_cut_anew_under_load(const struct variant *variant)
 /* What differs between two looks at memory, both taken while logging was on, is marked. */
 static void log_for_a_while(struct changer *changer, unsigned int number)
 {
-	const struct vhc_driver *driver = rig_driver(changer->rig, changer->direction);
+	const uint64_t *chains = &changer->flow->chains;
 	struct shadow *shadow = changer->shadow;
-	uint16_t used;
 	char *before, *after;
+	uint64_t used;
 
 	shadow_clear(shadow);
 	shadow_set_logging(shadow, true);
 	before = shadow_snapshot(shadow);
-	used = vhc_driver_used_idx(driver);
-	while ((uint16_t)(vhc_driver_used_idx(driver) - used) < 10 &&
+	used = __atomic_load_n(chains, __ATOMIC_RELAXED);
+	while (__atomic_load_n(chains, __ATOMIC_RELAXED) - used < 10 &&
 	       !atomic_load(&changer->stop))
 		sched_yield();
 	after = shadow_snapshot(shadow);
@@ -195,9 +195,9 @@ static void log_direction(const struct variant *variant, unsigned int direction)
 	frames.any_layout = true;
 	changer.rig = &rig;
 	changer.shadow = &shadow;
-	changer.direction = direction;
 	rig_open(&rig, variant, &config);
 	traffic = shadow_open(&shadow, &rig, &frames, direction);
+	changer.flow = &vhc_traffic_report(traffic)->flow[direction];
 	run_with(&changer, traffic);
 	vhc_traffic_close(traffic);
 	rig_close(&rig);
@@ -208,6 +208,58 @@ static void logging_goes_on_and_off_under_load(const struct variant *variant)
 {
 	log_direction(variant, VHC_RX);
 	log_direction(variant, VHC_TX);
+}
+
+/* ---- polling, and signals that wait ---- */
+
+static void change_polling(struct changer *changer, unsigned int number)
+{
+	static const unsigned int longest[] = { 1000000, 0, 50, 1, 1000 };
+	FILE *out = fopen("/sys/module/vhost_custom/parameters/poll_max_us", "we");
+
+	if (!out || fprintf(out, "%u", longest[number % ARRAY_SIZE(longest)]) < 0 || fclose(out))
+		vhc_fail("poll_max_us: %s", strerror(errno));
+}
+
+static void change_moderation(struct changer *changer, unsigned int number)
+{
+	const struct vhc_dev *dev = &changer->rig->port.dev;
+
+	vhc_set_moderation(dev, VHC_RX, number % 9, 1 + number % 333);
+	vhc_set_moderation(dev, VHC_TX, number % 70, 1 + number % 777);
+	if (number % 5 == 0) {
+		vhc_set_moderation(dev, VHC_RX, 0, 0);
+		vhc_set_moderation(dev, VHC_TX, 0, 0);
+	}
+}
+
+static void frames_arrive_while(const struct variant *variant,
+				void (*change)(struct changer *changer, unsigned int number))
+{
+	struct vhc_traffic_config frames = rig_traffic(1000);
+	struct changer changer = { .change = change };
+	struct vhc_traffic *traffic;
+	struct rig rig;
+
+	frames.restart_every = 97;
+	frames.window = 20;
+	changer.rig = &rig;
+	rig_open(&rig, variant, NULL);
+	traffic = vhc_traffic_open(&rig.port, &frames);
+	run_with(&changer, traffic);
+	vhc_traffic_close(traffic);
+	rig_set_parameter("poll_max_us", 0);
+	rig_close(&rig);
+}
+
+static void polling_goes_on_and_off_under_load(const struct variant *variant)
+{
+	frames_arrive_while(variant, change_polling);
+}
+
+static void moderation_changes_under_load(const struct variant *variant)
+{
+	frames_arrive_while(variant, change_moderation);
 }
 
 /* ---- one queue ---- */
@@ -300,7 +352,7 @@ static void set_up_step(struct rig *rig, char step, unsigned int index)
 		vhc_set_vring_num(dev, index, queue->driver.num);
 		break;
 	case 'b':
-		vhc_set_vring_base(dev, index, 0);
+		vhc_set_vring_base(dev, index, vhc_driver_base(&queue->driver));
 		break;
 	case 'a':
 		vhc_port_addr(&rig->port, index, &addr);
@@ -430,6 +482,10 @@ const struct claim live_claims[] = {
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF, memory_moves_under_load),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
 	     logging_goes_on_and_off_under_load),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     polling_goes_on_and_off_under_load),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, VHC_F_EVENT_IDX | VHC_F_MRG_RXBUF,
+	     moderation_changes_under_load),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,
 	     one_queue_is_reset_while_the_other_is_loaded),
 	WITH(ON_BOTH, VHC_F_VERSION_1, VHC_F_EVENT_IDX,

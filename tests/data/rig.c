@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include <sys/mount.h>
 
 #include "frame.h"
 #include "rig.h"
@@ -60,6 +62,31 @@ void rig_open(struct rig *rig, const struct variant *variant,
 	if (!usual.ring_size)
 		usual.ring_size = 256;
 	vhc_port_open(&rig->port, &usual);
+}
+
+static void set_workers(const struct variant *variant, const char *number)
+{
+	FILE *out;
+
+	if (!variant->custom)
+		return;
+	out = fopen("/sys/module/vhost_custom/parameters/workers", "we");
+	if (!out || fputs(number, out) < 0 || fclose(out))
+		fail_msg("%s workers: %s", number, strerror(errno));
+}
+
+/**
+ * rig_open_shared() - the same, with one worker for both queues, as vhost-net's always have
+ * @rig: filled.
+ * @variant: the device and the features.
+ * @config: anything else that is not as usual, or NULL.
+ */
+void rig_open_shared(struct rig *rig, const struct variant *variant,
+		     const struct vhc_port_config *config)
+{
+	set_workers(variant, "1");
+	rig_open(rig, variant, config);
+	set_workers(variant, "2");
 }
 
 /**
@@ -264,10 +291,10 @@ void rig_expect_rx(struct rig *rig, uint64_t want)
 }
 
 /**
- * rig_spin_until_used() - wait for the used index without asking for a signal
+ * rig_spin_until_used() - wait for chains to come back without asking for a signal
  * @rig: the rig.
  * @index: VHC_RX or VHC_TX.
- * @want: the used index.
+ * @want: how many, as vhc_driver_used_idx() counts them.
  */
 void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want)
 {
@@ -277,7 +304,7 @@ void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want)
 	while (vhc_driver_used_idx(rig_driver(rig, index)) != want) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec - start.tv_sec > RIG_PATIENCE_MS / 1000)
-			fail_msg("queue %u: used->idx is %u, not %u, after %d ms", index,
+			fail_msg("queue %u: %u chains came back, not %u, after %d ms", index,
 				 vhc_driver_used_idx(rig_driver(rig, index)), want,
 				 RIG_PATIENCE_MS);
 		sched_yield();
@@ -310,7 +337,7 @@ void rig_reset_queue(struct rig *rig, unsigned int index)
 	vhc_port_stop_queue(&rig->port, index);
 	vhc_driver_rewind(driver, 0);
 	vhc_set_vring_num(&rig->port.dev, index, driver->num);
-	vhc_set_vring_base(&rig->port.dev, index, 0);
+	vhc_set_vring_base(&rig->port.dev, index, vhc_driver_base(driver));
 	vhc_port_addr(&rig->port, index, &addr);
 	vhc_set_vring_addr(&rig->port.dev, &addr);
 	vhc_port_start_queue(&rig->port, index);
@@ -337,4 +364,66 @@ unsigned int rig_instance(const struct rig *rig)
 	fclose(in);
 	assert_int_not_equal(number, 0);
 	return number;
+}
+
+#define DEBUGFS "/sys/kernel/debug"
+
+/**
+ * rig_state_path() - the file in debugfs with the device's state
+ * @rig: the rig.
+ * @path: filled.
+ * @size: of @path.
+ */
+void rig_state_path(const struct rig *rig, char *path, size_t size)
+{
+	if (access(DEBUGFS "/vhost_custom", F_OK))
+		assert_int_equal(mount("debugfs", DEBUGFS, "debugfs", 0, NULL), 0);
+	snprintf(path, size, DEBUGFS "/vhost_custom/%u", rig_instance(rig));
+}
+
+/**
+ * rig_state() - what that file says
+ * @rig: the rig.
+ * @name: of a line.
+ * @value: filled with the rest of it; %RIG_STATE_VALUE bytes.
+ *
+ * Return: false if there is no such line.
+ */
+bool rig_state(const struct rig *rig, const char *name, char *value)
+{
+	char path[64], line[RIG_STATE_VALUE];
+	size_t len = strlen(name);
+	bool found = false;
+	FILE *in;
+
+	rig_state_path(rig, path, sizeof(path));
+	in = fopen(path, "re");
+	if (!in)
+		fail_msg("%s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), in)) {
+		found = !strncmp(line, name, len) && !strncmp(line + len, ":\t", 2);
+		line[strcspn(line, "\n")] = '\0';
+		if (found)
+			strcpy(value, line + len + 2);
+	}
+	fclose(in);
+	return found;
+}
+
+/**
+ * rig_set_parameter() - change one of the module's parameters
+ * @name: its name.
+ * @value: a number.
+ */
+void rig_set_parameter(const char *name, unsigned int value)
+{
+	char path[128];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "/sys/module/vhost_custom/parameters/%s", name);
+	out = fopen(path, "we");
+	if (!out)
+		fail_msg("%s: %s", path, strerror(errno));
+	fprintf(out, "%u", value);
+	assert_int_equal(fclose(out), 0);
 }

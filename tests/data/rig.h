@@ -11,7 +11,10 @@
 #include "traffic.h"
 
 /* How long a device may take for anything at all. */
-enum { RIG_PATIENCE_MS = 10000 };
+#define RIG_PATIENCE_MS (10000 * claims_patience())
+
+/* Bytes of a value in debugfs. */
+enum { RIG_STATE_VALUE = 256 };
 
 /**
  * struct rig - a port under test
@@ -30,6 +33,8 @@ struct rig {
 struct vhc_traffic_config rig_traffic(uint64_t count);
 void rig_open(struct rig *rig, const struct variant *variant,
 	      const struct vhc_port_config *config);
+void rig_open_shared(struct rig *rig, const struct variant *variant,
+		     const struct vhc_port_config *config);
 void rig_start(struct rig *rig);
 void rig_run(struct rig *rig, const struct vhc_traffic_config *traffic);
 void rig_close(struct rig *rig);
@@ -47,5 +52,8 @@ void rig_spin_until_used(struct rig *rig, unsigned int index, uint16_t want);
 void rig_settle(void);
 unsigned int rig_instance(const struct rig *rig);
 void rig_reset_queue(struct rig *rig, unsigned int index);
+void rig_state_path(const struct rig *rig, char *path, size_t size);
+bool rig_state(const struct rig *rig, const char *name, char *value);
+void rig_set_parameter(const char *name, unsigned int value);
 
 #endif

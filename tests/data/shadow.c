@@ -4,6 +4,7 @@
  *
  * Callers: log.c and live.c.
  */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +17,18 @@ static uint64_t mem_size(const struct shadow *shadow)
 	return vhc_mem_end(&shadow->rig->port.mem) - VHC_MEM_BASE;
 }
 
-static void set_used_range(struct shadow *shadow, unsigned int which, unsigned int index)
+static void set_ring_ranges(struct shadow *shadow, unsigned int which, unsigned int index)
 {
-	const struct vhc_driver *driver = rig_driver(shadow->rig, index);
+	const struct vhc_area *area = rig_driver(shadow->rig, index)->area;
+	unsigned int i;
 
-	shadow->range[which].start = driver->ring +
-				     ((char *)driver->used - (char *)driver->desc);
-	shadow->range[which].end = shadow->range[which].start + 6 + 8ULL * driver->num;
+	for (i = 0; i < VHC_AREAS; i++) {
+		if (!area[i].written)
+			continue;
+		shadow->range[which].start = area[i].addr;
+		shadow->range[which].end = area[i].addr + area[i].len;
+		shadow->range[which++].packed = i == VHC_DESC_AREA;
+	}
 }
 
 /**
@@ -44,8 +50,8 @@ struct vhc_traffic *shadow_open(struct shadow *shadow, struct rig *rig,
 	shadow->log = calloc(1, vhc_mem_end(&rig->port.mem) / LOG_PAGE / 8 + 1);
 	if (!shadow->log)
 		vhc_fail("no memory for the log");
-	set_used_range(shadow, SHADOW_RX_USED, VHC_RX);
-	set_used_range(shadow, SHADOW_TX_USED, VHC_TX);
+	set_ring_ranges(shadow, SHADOW_RX_RING, VHC_RX);
+	set_ring_ranges(shadow, SHADOW_TX_RING, VHC_TX);
 	shadow->range[SHADOW_RX_SLOTS].start = rig->port.mem.next;
 	traffic = vhc_traffic_open(&rig->port, frames);
 	shadow->range[SHADOW_RX_SLOTS].end = direction == VHC_RX ? rig->port.mem.next :
@@ -108,6 +114,20 @@ bool shadow_is_marked(const struct shadow *shadow, uint64_t addr)
 }
 
 /**
+ * shadow_ring_is_marked() - is the first page that the device writes of a ring in the log?
+ * @shadow: the shadow.
+ * @index: VHC_RX or VHC_TX.
+ *
+ * Return: whether it is.
+ */
+bool shadow_ring_is_marked(const struct shadow *shadow, unsigned int index)
+{
+	const unsigned int range = index == VHC_RX ? SHADOW_RX_RING : SHADOW_TX_RING;
+
+	return shadow_is_marked(shadow, shadow->range[range].start);
+}
+
+/**
  * shadow_snapshot() - copy guest memory
  * @shadow: the shadow.
  *
@@ -138,6 +158,34 @@ static bool device_may_write(const struct shadow *shadow, uint64_t page)
 	return false;
 }
 
+static bool looks_used(const struct vring_packed_desc *desc)
+{
+	const uint16_t both = 1 << VRING_PACKED_DESC_F_AVAIL | 1 << VRING_PACKED_DESC_F_USED;
+	const uint16_t flags = le16toh(desc->flags) & both;
+
+	return !flags || flags == both;
+}
+
+/*
+ * Only the device makes one used that was available. One that was used before and after may
+ * differ because the driver is about to make it available: it writes the flags last.
+ */
+static bool descs_were_used(const char *before, const char *after, uint64_t len)
+{
+	const struct vring_packed_desc *old = (const void *)before, *new = (const void *)after;
+
+	for (; len; len -= sizeof(*new), old++, new++)
+		if (!looks_used(old) && looks_used(new))
+			return true;
+	return false;
+}
+
+static bool range_was_written(const struct shadow_range *range, const char *before,
+			      const char *after, uint64_t len)
+{
+	return range->packed ? descs_were_used(before, after, len) : memcmp(before, after, len);
+}
+
 /* Did the device? The rest of the page may be the driver's. */
 static bool device_wrote(const struct shadow *shadow, uint64_t page, const char *before,
 			 const char *after)
@@ -153,8 +201,8 @@ static bool device_wrote(const struct shadow *shadow, uint64_t page, const char 
 			start = page;
 		if (end > page + LOG_PAGE)
 			end = page + LOG_PAGE;
-		if (memcmp(before + (start - VHC_MEM_BASE), after + (start - VHC_MEM_BASE),
-			   end - start))
+		if (range_was_written(&shadow->range[i], before + (start - VHC_MEM_BASE),
+				      after + (start - VHC_MEM_BASE), end - start))
 			return true;
 	}
 	return false;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "parts.h"
@@ -20,42 +19,13 @@
 
 #define DEBUGFS "/sys/kernel/debug"
 
-enum { FRAMES = 7, BUFFER = 2048, VALUE = 256 };
-
-static void state_path(const struct rig *rig, char *path, size_t size)
-{
-	if (access(DEBUGFS "/vhost_custom", F_OK))
-		assert_int_equal(mount("debugfs", DEBUGFS, "debugfs", 0, NULL), 0);
-	snprintf(path, size, DEBUGFS "/vhost_custom/%u", rig_instance(rig));
-}
-
-/* A line's value, or false. */
-static bool state_find(const struct rig *rig, const char *name, char *value)
-{
-	size_t len = strlen(name);
-	char path[64], line[VALUE];
-	bool found = false;
-	FILE *in;
-
-	state_path(rig, path, sizeof(path));
-	in = fopen(path, "re");
-	if (!in)
-		fail_msg("%s: %s", path, strerror(errno));
-	while (!found && fgets(line, sizeof(line), in)) {
-		found = !strncmp(line, name, len) && !strncmp(line + len, ":\t", 2);
-		line[strcspn(line, "\n")] = '\0';
-		if (found)
-			strcpy(value, line + len + 2);
-	}
-	fclose(in);
-	return found;
-}
+enum { FRAMES = 7, BUFFER = 2048, VALUE = RIG_STATE_VALUE };
 
 static void expect(const struct rig *rig, const char *name, const char *want)
 {
 	char value[VALUE];
 
-	if (!state_find(rig, name, value))
+	if (!rig_state(rig, name, value))
 		fail_msg("there is no %s", name);
 	if (strcmp(value, want))
 		fail_msg("%s is '%s', not '%s'", name, value, want);
@@ -69,12 +39,21 @@ static void expect_number(const struct rig *rig, const char *name, unsigned int 
 	expect(rig, name, text);
 }
 
+static void expect_position(const struct rig *rig, const char *name, unsigned int want)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u%s", want,
+		 rig->variant->features & VHC_F_RING_PACKED ? " wrap 1" : "");
+	expect(rig, name, text);
+}
+
 static void expect_worker(const struct rig *rig, const char *name)
 {
 	char value[VALUE], comm[32], want[32];
 	unsigned int pid, cpu;
 
-	assert_true(state_find(rig, name, value));
+	assert_true(rig_state(rig, name, value));
 	if (sscanf(value, "%u %31s cpu %u", &pid, comm, &cpu) != 3)
 		fail_msg("%s is '%s'", name, value);
 	snprintf(want, sizeof(want), "vhost-%d", getpid());
@@ -113,14 +92,17 @@ static void the_state_of_a_running_device_is_shown(const struct variant *variant
 	buffer = vhc_mem_alloc(&rig.port.mem, BUFFER, 64);
 	snprintf(want, sizeof(want), "%d data-test", getpid());
 	expect(&rig, "owner", want);
-	snprintf(want, sizeof(want), "%s%sversion_1 (0x%llx, 0x0)",
+	snprintf(want, sizeof(want), "%s%sversion_1 %s%s(0x%llx, 0x0)",
 		 variant->features & VHC_F_MRG_RXBUF ? "mrg_rxbuf " : "",
 		 variant->features & VHC_F_EVENT_IDX ? "event_idx " : "",
+		 variant->features & VHC_F_RING_PACKED ? "ring_packed " : "",
+		 variant->features & VHC_F_IN_ORDER ? "in_order " : "",
 		 (unsigned long long)variant->features);
 	expect(&rig, "features", want);
 	expect(&rig, "tx_state", "stopped");
 	expect(&rig, "tx_device", "none");
-	expect(&rig, "tx_worker", "none");
+	expect_worker(&rig, "tx_worker");
+	expect_worker(&rig, "rx_worker");
 	expect(&rig, "rx_eventfds", "kick call err");
 	expect_number(&rig, "rx_num", 256);
 
@@ -134,21 +116,27 @@ static void the_state_of_a_running_device_is_shown(const struct variant *variant
 	expect_number(&rig, "tx_netns", netns.st_ino);
 	expect_worker(&rig, "tx_worker");
 	expect_worker(&rig, "rx_worker");
-	expect_number(&rig, "tx_next_avail", FRAMES);
-	expect_number(&rig, "tx_used", FRAMES);
+	expect_position(&rig, "tx_next_avail", FRAMES);
+	expect_position(&rig, "tx_avail_seen", FRAMES);
+	expect_position(&rig, "tx_used", FRAMES);
 	expect_number(&rig, "tx_fetched", 0);
-	expect_number(&rig, "rx_next_avail", 1);
-	expect_number(&rig, "rx_used", 1);
+	expect_position(&rig, "rx_next_avail", 1);
+	expect_position(&rig, "rx_used", 1);
 	expect_number(&rig, "tx_kicks_off", 0);
 	vhc_set_vring_busyloop_timeout(&rig.port.dev, VHC_RX, 33);
 	expect_number(&rig, "rx_poll_us", 33);
 	vhc_set_vring_busyloop_timeout(&rig.port.dev, VHC_RX, 0);
+	vhc_set_moderation(&rig.port.dev, VHC_TX, 7, 99);
+	expect_number(&rig, "tx_moderation_chains", 7);
+	expect_number(&rig, "tx_moderation_us", 99);
+	expect_number(&rig, "rx_moderation_chains", 0);
+	expect_number(&rig, "rx_moderation_us", 0);
 
 	vhc_port_stop_queue(&rig.port, VHC_TX);
 	expect(&rig, "tx_state", "stopped");
 	expect(&rig, "rx_state", "runs");
 	vhc_port_stop_queue(&rig.port, VHC_RX);
-	state_path(&rig, path, sizeof(path));
+	rig_state_path(&rig, path, sizeof(path));
 	assert_int_equal(access(path, F_OK), 0);
 	rig_close(&rig);
 	assert_int_equal(access(path, F_OK), -1);
@@ -198,7 +186,7 @@ static void *read_until(void *arg)
 	char path[64], text[4096];
 	FILE *in;
 
-	state_path(reader->rig, path, sizeof(path));
+	rig_state_path(reader->rig, path, sizeof(path));
 	while (!atomic_load(&reader->stop)) {
 		in = fopen(path, "re");
 		if (!in || !fread(text, 1, sizeof(text), in))
@@ -262,7 +250,7 @@ static void a_device_is_closed_while_its_state_is_read(const struct variant *var
 	char path[64];
 
 	rig_open(&rig, variant, NULL);
-	state_path(&rig, path, sizeof(path));
+	rig_state_path(&rig, path, sizeof(path));
 	assert_int_equal(pthread_create(&thread, NULL, read_all, &stop), 0);
 	for (i = 0; i < 300; i++) {
 		struct vhc_dev dev;

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "record.h"
@@ -27,17 +28,22 @@
 enum { CANARY = 0xa5, AREA = 0x4000, RING_SIZE = 256, RING_BYTES = 0x4000 };
 
 static struct record *record;
-static bool from_32_bits;
+static bool from_32_bits, note_settles;
 static pid_t owner;
 
+/* On amd64 a program of 64 bits can call as one of 32 bits does. */
 static long ioctl_32(int fd, unsigned int request, unsigned long arg)
 {
+#ifdef __x86_64__
 	int ret;
 
 	asm volatile("int $0x80" : "=a" (ret)
 		     : "a" (54), "b" (fd), "c" (request), "d" (arg)
 		     : "memory", "r8", "r9", "r10", "r11");
 	return ret;
+#else
+	errx(1, "no calls from 32 bits on this architecture");
+#endif
 }
 
 static long do_ioctl(unsigned int request, unsigned long arg)
@@ -59,10 +65,11 @@ static void put_at(int number, int fd)
 	close(fd);
 }
 
-static void map_at(unsigned long address, size_t size)
+/* What file @fd has, or with -1 memory of our own. */
+static void map_at(unsigned long address, size_t size, int fd)
 {
-	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	void *at = mmap((void *)address, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE |
+			(fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), fd, 0);
 
 	if (at != (void *)address)
 		err(1, "mmap");
@@ -83,7 +90,9 @@ static void open_files(const char *device)
 	int pipes[2];
 
 	put_at(DEV_FD, open(device, O_RDWR));
-	put_at(TAP_FD, open_tap());
+	/* Who makes many records has made one. */
+	if (fcntl(TAP_FD, F_GETFD) < 0)
+		put_at(TAP_FD, open_tap());
 	put_at(TUN_FD, open("/dev/net/tun", O_RDWR));
 	put_at(KICK_FD, eventfd(0, EFD_NONBLOCK));
 	put_at(CALL_FD, eventfd(0, EFD_NONBLOCK));
@@ -207,12 +216,23 @@ static int count_in(const char *directory, const char *name, int *awake)
 	return count;
 }
 
+static bool are_kernel_threads(void)
+{
+	unsigned int major, minor;
+	struct utsname uts;
+
+	uname(&uts);
+	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+		errx(1, "kernel %s", uts.release);
+	return major * 100 + minor < 604;
+}
+
 /*
  * Kernel threads before 6.4, threads of the owner from then on. One that was told to stop has
  * said that it will before it is gone; nothing else keeps a worker awake here. So those that
  * sleep are counted, when all of them do.
  */
-static int workers(void)
+int side_workers(void)
 {
 	int pid = owner ? owner : getpid();
 	char name[32], tasks[40];
@@ -220,10 +240,10 @@ static int workers(void)
 
 	snprintf(name, sizeof(name), "vhost-%d", pid);
 	snprintf(tasks, sizeof(tasks), "/proc/%d/task", pid);
-	for (tries = 0; tries < 5000; tries++) {
+	for (tries = 0; tries < 20000; tries++) {
 		int awake = 0;
 
-		count = count_in("/proc", name, &awake) + count_in(tasks, name, &awake);
+		count = count_in(are_kernel_threads() ? "/proc" : tasks, name, &awake);
 		if (!awake)
 			return count;
 		poll(NULL, 0, 1);
@@ -238,6 +258,12 @@ static uint64_t count_of(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
+/* Wait until no worker has anything to do before anything is noted. */
+void side_settle(bool settles)
+{
+	note_settles = settles;
+}
+
 void note(const char *name, long ret)
 {
 	struct pollfd poller = { .fd = DEV_FD, .events = POLLIN | POLLOUT };
@@ -246,6 +272,8 @@ void note(const char *name, long ret)
 
 	if (record->steps == STEPS_MAX)
 		errx(1, "too many steps");
+	if (note_settles)
+		side_workers();
 	snprintf(step->name, sizeof(step->name), "%s", name);
 	step->ret = ret;
 	memcpy(step->arg, (void *)ARG_ADDR, ARG_SIZE);
@@ -254,7 +282,7 @@ void note(const char *name, long ret)
 
 		step->base[i] = ioctl(DEV_FD, VHOST_GET_VRING_BASE, &state) ? -errno :
 				(long)state.num;
-		memcpy(&step->used[i], (void *)(MEM_ADDR + i * RING_BYTES + 0x2000),
+		memcpy(&step->used[i], (void *)(DRIVER_ADDR + i * RING_BYTES + 0x2000),
 		       sizeof(step->used[i]));
 	}
 	poll(&poller, 1, 0);
@@ -273,10 +301,14 @@ void *arg_fill(const void *from, size_t size)
 	return (void *)ARG_ADDR;
 }
 
-void call(const char *name, unsigned int request, const void *arg, size_t size)
+long call(const char *name, unsigned int request, const void *arg, size_t size)
 {
+	long ret;
+
 	arg_fill(arg, size);
-	note(name, do_ioctl(request, ARG_ADDR));
+	ret = do_ioctl(request, ARG_ADDR);
+	note(name, ret);
+	return ret;
 }
 
 void call_at(const char *name, unsigned int request, unsigned long address)
@@ -289,15 +321,19 @@ static void note_workers(const char *name)
 {
 	arg_fill(NULL, 0);
 	note(name, 0);
-	record->step[record->steps - 1].workers = workers();
+	record->step[record->steps - 1].workers = side_workers();
 }
 
 void side_open(struct record *to, const char *device, enum stage stage, bool compat)
 {
 	record = to;
 	from_32_bits = compat;
-	map_at(ARG_ADDR, AREA);
-	map_at(MEM_ADDR, MEM_SIZE);
+	map_at(ARG_ADDR, AREA, -1);
+	put_at(MEM_FD, memfd_create("guest", 0));
+	if (ftruncate(MEM_FD, MEM_SIZE))
+		err(1, "ftruncate");
+	map_at(MEM_ADDR, MEM_SIZE, MEM_FD);
+	map_at(DRIVER_ADDR, MEM_SIZE, MEM_FD);
 	open_files(device);
 	if (stage == NOT_OWNER || stage == OWNER_GONE)
 		set_up_elsewhere(stage == NOT_OWNER);

@@ -389,6 +389,13 @@ static void messages(unsigned int type)
 #undef TRY
 }
 
+static void set_backends(int fd)
+{
+	call_state("NET_SET_BACKEND", VHOST_NET_SET_BACKEND, 0, fd);
+	call_state("NET_SET_BACKEND", VHOST_NET_SET_BACKEND, 1, fd);
+}
+
+/* The IOTLB comes and goes while the queues are stopped. */
 static void iotlb(void)
 {
 	unsigned int round, type, i;
@@ -400,9 +407,12 @@ static void iotlb(void)
 			messages(type);
 		for (i = 0; i <= 80; i += 8)
 			try_read("read", i);
+		set_backends(-1);
 		call_u64("ACCESS_PLATFORM", VHOST_SET_FEATURES, 1ULL << 33 | 1ULL << 32);
+		set_backends(TAP_FD);
 		call_u64("IOTLB_MSG_V2", VHOST_SET_BACKEND_FEATURES, round ? 2 : 0);
 	}
+	set_backends(-1);
 	call_u64("no ACCESS_PLATFORM", VHOST_SET_FEATURES, 0);
 }
 

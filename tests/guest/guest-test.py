@@ -7,7 +7,8 @@ space without a word, so that each scenario compares the module's counters with 
 """
 import sys
 
-from scenario import CUSTOM, NET, Suite, claims
+from guest import other_rings
+from scenario import CUSTOM, NET, Suite, claims, in_one_guest, with_ring
 from traffic import (Moved, Wrong, file_between, file_from, file_to, indices_agree, large_segments,
                      need, ping_from, ping_guest, pings, statistics_agree, tcp, udp)
 
@@ -106,6 +107,14 @@ def offloads(run):
         run.claim(name)
 
 
+def reboot_and_ping(guest):
+    guest.reset()
+    moved = Moved(guest)
+    ping_guest(guest)
+    ping_from(guest, guest.host)
+    moved.check()
+
+
 REBOOTS = 10
 
 
@@ -114,12 +123,14 @@ REBOOTS = 10
 def reboots(run):
     guest = run.guest(CUSTOM)
     for name in reboots.claims:
-        guest.reset()
-        moved = Moved(guest)
-        ping_guest(guest)
-        ping_from(guest, guest.host)
-        moved.check()
+        reboot_and_ping(guest)
         run.claim(name)
+
+
+@claims('ping, and the module counts it')
+def reboot(run):
+    reboot_and_ping(run.guest(CUSTOM))
+    run.claim(reboot.claims[0])
 
 
 @claims('ping', 'TCP from the modern guest to the other', 'TCP from the other to the modern guest',
@@ -147,8 +158,11 @@ def bridge_with_legacy_guest(run):
 
 
 def main():
-    suite = Suite([vhost_net_control, basics, tcp_stream, offloads, reboots,
-                   bridge_with_legacy_guest])
+    scenarios = [vhost_net_control, in_one_guest(basics, tcp_stream, offloads), reboots,
+                 bridge_with_legacy_guest]
+    scenarios += [with_ring(ring, in_one_guest(basics, tcp_stream, offloads, reboot))
+                  for ring in other_rings()]
+    suite = Suite(scenarios)
     return 0 if suite.run() else 1
 
 

@@ -19,19 +19,19 @@ import sys
 import time
 
 from link import Tap
-from wire import Qmp, Silence, Wire
+from wire import PATIENCE, Qmp, Silence, Wire
 
 LAB = pathlib.Path('/lab')
 RUN = pathlib.Path('/run/vhost-custom')
 # Several programs run on a host, one after another.
 RESULTS = pathlib.Path('/results/guests') / pathlib.Path(sys.argv[0]).stem
 SERIAL = itertools.count(1)
-QEMU_SECONDS, BOOT_SECONDS, COMMAND_SECONDS = 30, 120, 60
+QEMU_SECONDS, BOOT_SECONDS, COMMAND_SECONDS = 30 * PATIENCE, 120 * PATIENCE, 60 * PATIENCE
 
 # An oops leaves its traces on the console and ends there. Traffic is ours alone without IPv6.
 # The rest saves a third of the boot: looking for the AGP bridges of 2003, and self-tests.
 KERNEL_OPTIONS = ('console=ttyS0 quiet panic=0 oops=panic mitigations=off ipv6.disable=1 '
-                  'pci=noearly cryptomgr.notests')
+                  'pci=noearly cryptomgr.notests initcall_blacklist=jent_mod_init,crypto_kdf108_init')
 
 # Set eth0 up, without a page fault between a VM exit and the first kick: the emulator leaves a
 # trace of that in EXITINTINFO, from which KVM of Linux 7.2 concludes, at the first access to a page
@@ -40,6 +40,9 @@ KERNEL_OPTIONS = ('console=ttyS0 quiet panic=0 oops=panic mitigations=off ipv6.d
 # the exits are those of the console.
 ETH0_UP = ('for flags in 0x1002 0x1003; do echo $flags > /dev/ttyS0; '
            'echo $flags > /sys/class/net/eth0/flags; done')
+
+# Options of a NIC that change its rings, and their features.
+RINGS = {'packed=on': 34, 'in_order=on': 35}
 
 # What a guest's console, or QEMU, says when a CPU failed.
 CPU_FAULT = re.compile(
@@ -58,6 +61,11 @@ def is_emulated():
     return 'QEMU TCG CPU' in pathlib.Path('/proc/cpuinfo').read_text()
 
 
+def release():
+    """Of the host's kernel, which is the guest's, too."""
+    return tuple(map(int, os.uname().release.split('.')[:2]))
+
+
 def cpu_model():
     """An emulated SVM breaks the FPU set-up of new kernels.
 
@@ -65,8 +73,19 @@ def cpu_model():
     the target of a migration accepts.
     """
     model = 'host,-svm,-vmx'
-    release = tuple(map(int, os.uname().release.split('.')[:2]))
-    return model + ',-xsave,-avx,-avx2' if is_emulated() and release >= (7, 0) else model
+    return model + ',-xsave,-avx,-avx2' if is_emulated() and release() >= (7, 0) else model
+
+
+def other_rings():
+    """Options of NICs, each for other rings than usual, that QEMU and the guests know. IN_ORDER they do
+    since Linux 7, and QEMU 10.
+    """
+    return ['packed=on,in_order=on', 'in_order=on'] if release() >= (7, 0) else ['packed=on']
+
+
+def split_rings_here():
+    """Whether this is the host where what QEMU can do is tried with split rings: Linux 6.12."""
+    return (6, 2) <= release() < (7, 0)
 
 
 @contextlib.contextmanager
@@ -89,11 +108,16 @@ def steady_kvm():
 
 
 def initrd():
-    """The guest's initial ramdisk, unpacked once for all of the guests' boots."""
+    """The guest's initial ramdisk, unpacked once for all of the guests' boots.
+
+    QEMU puts it at the end of a microvm's memory, where the firmware has its ACPI tables. As it fills
+    its pages, the last one of memory stays free.
+    """
     path = RUN / 'initrd'
     if not path.exists():
         RUN.mkdir(exist_ok=True)
-        path.write_bytes(gzip.decompress((LAB / 'guest-initrd').read_bytes()))
+        data = gzip.decompress((LAB / 'guest-initrd').read_bytes())
+        path.write_bytes(data + bytes(-len(data) % 4096))
     return path
 
 
@@ -172,11 +196,15 @@ class Guest:
                    '-netdev', ','.join(filter(None, netdev)), '-device', self.nic(),
                    '-chardev', f'file,id=console,path={self.dir}/console',
                    '-chardev', f'socket,id=serial,path={self.dir}/serial',
-                   '-serial', 'chardev:console', '-device', 'isa-serial,chardev=serial',
+                   '-serial', 'chardev:console', '-device', f'virtio-serial-{self.bus()}',
+                   '-device', 'virtserialport,chardev=serial',
                    '-chardev', f'socket,id=qmp,path={self.dir}/qmp', '-mon',
                    'chardev=qmp,mode=control',
                    '-d', 'cpu_reset', '-D', f'{self.dir}/cpu_reset']
         return command + (['-incoming', self.incoming] if self.incoming else [])
+
+    def bus(self):
+        return 'pci' if self.model.endswith('pci') else 'device'
 
     def nic(self):
         """What -device and QMP's device_add get."""
@@ -192,6 +220,18 @@ class Guest:
         status, output = self.run(f'dmesg -n 7; ip addr add {self.address}/24 dev eth0 && {ETH0_UP}')
         if status:
             raise RuntimeError(f'no eth0 in the guest: {output}')
+        self.check_rings()
+
+    def check_rings(self):
+        """QEMU and the guest drop without a word what the other does not know."""
+        if not any(option in self.options for option in RINGS):
+            return
+        guest = self.check('cat /sys/class/net/eth0/device/features')
+        module = int(re.search(r'0x[0-9a-f]+', self.device_state()['features'])[0], 16)
+        for option, bit in RINGS.items():
+            wanted = option in self.options.split(',')
+            if wanted and not (guest[bit] == '1' and module >> bit & 1):
+                raise RuntimeError(f'no {option}: the guest has {guest}, the module {module:#x}')
 
     def reset(self):
         """What a reset button does. On return the guest runs again."""
@@ -242,7 +282,7 @@ class Guest:
         """For people: what is known of it."""
         try:
             self.is_running()
-            return f'{self.counters()} (avail, used) {self.rings()} ' \
+            return f'{self.counters()} (pending, position) {self.rings()} ' \
                    f'interrupts: {self.interrupt_fault() or "none wait"} console: {read(self.dir / "console")[-1000:]}'
         except (Died, OSError, RuntimeError, Silence) as error:
             return str(error)
@@ -342,10 +382,12 @@ class Guest:
         return dict(total)
 
     def pair_counters(self, pair):
+        return {name: int(value) for name, value in self.fdinfo(pair).items()
+                if name.startswith(('rx_', 'tx_'))}
+
+    def fdinfo(self, pair):
         lines = read(f'/proc/{self.process.pid}/fdinfo/{self.fds[pair]}').splitlines()
-        fields = (line.split(':\t') for line in lines)
-        return {field[0]: int(field[1]) for field in fields
-                if len(field) == 2 and field[0].startswith(('rx_', 'tx_'))}
+        return dict(line.split(':\t', 1) for line in lines if ':\t' in line)
 
     def worker_ns(self):
         """A worker is a kernel thread before 6.4, and later a thread of QEMU."""
@@ -363,13 +405,29 @@ class Guest:
         return self.ring_status(queue)['vring-desc']
 
     def rings(self):
-        """{'rx': (avail, used), 'tx': ...}: the indices in the guest's memory, 16 bits each."""
-        rings = {}
-        for queue, name in enumerate(('rx', 'tx')):
-            status = self.ring_status(queue)
-            rings[name] = (self.word(status['vring-avail'] + 2),
-                           self.word(status['vring-used'] + 2))
-        return rings
+        """{'rx': (pending, position), 'tx': ...}: whether the driver has made chains available that the
+        device has not used, and where the device is, as is seen in the guest's memory.
+        """
+        look = self.packed_ring if 'packed=on' in self.options else self.split_ring
+        return {name: look(name, self.ring_status(queue))
+                for queue, name in enumerate(('rx', 'tx'))}
+
+    def split_ring(self, _name, status):
+        avail, used = (self.word(status[f'vring-{area}'] + 2) for area in ('avail', 'used'))
+        return avail != used, used
+
+    def packed_ring(self, name, status):
+        """Only the device knows where it is: the descriptor there tells whether there is more."""
+        position = self.device_state()[f'{name}_next_avail']
+        slot, wrap = map(int, position.split(' wrap '))
+        flags = self.word(status['vring-desc'] + 16 * slot + 14)
+        return (flags >> 7 & 1, flags >> 15 & 1) == (wrap, 1 - wrap), position
+
+    def device_state(self, pair=0):
+        """The module's debugfs file: {'instance': ...}."""
+        instance = self.fdinfo(pair)['instance']
+        lines = read(f'/sys/kernel/debug/vhost_custom/{instance}').splitlines()
+        return dict(line.split(':\t', 1) for line in lines)
 
     def word(self, address):
         return self.memory(address, 1, 2)[0]

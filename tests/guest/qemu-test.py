@@ -9,16 +9,17 @@ line choose some.
 import sys
 import time
 
-from guest import ETH0_UP
+from guest import ETH0_UP, other_rings, split_rings_here
 from link import Macvtap, Tap, ip, tun_has_tunnels
-from migration import migration
-from scenario import CUSTOM, Suite, claims
+from migration import migration, migration_of_ours
+from scenario import CUSTOM, Suite, claims, with_ring
 from traffic import (Moved, Stream, Wrong, file_from, file_to, indices_agree, large_segments,
                      need, ping_from, ping_guest, pings)
+from wire import PATIENCE
 
 PAIRS = 4
-PAIR_SECONDS = 20
-HOTPLUG_SECONDS = 60
+PAIR_SECONDS = 20 * PATIENCE
+HOTPLUG_SECONDS = 60 * PATIENCE
 
 
 def both_ways(guest, megabytes=2):
@@ -211,8 +212,15 @@ def nic_hotplug(run):
 
 
 def main():
-    suite = Suite([multiqueue, polling, mtu_9000, udp_tunnel, macvtap, microvm, viommu, memory_hotplug,
-                   nic_hotplug, migration])
+    with_any_ring = [multiqueue, polling, mtu_9000, udp_tunnel, macvtap, viommu, memory_hotplug,
+                     nic_hotplug]
+    ring = other_rings()[0]
+    split = [*with_any_ring, microvm, migration]
+    other = [with_ring(ring, scenario) for scenario in [*with_any_ring, migration_of_ours]]
+    # A host has split rings in all of its guests, or others, so that all hosts together have all. Who
+    # names scenarios has the choice.
+    scenarios = split if split_rings_here() else [*other, microvm]
+    suite = Suite([*split, *other] if sys.argv[1:] else scenarios)
     return 0 if suite.run() else 1
 
 

@@ -52,12 +52,12 @@ def host_complaints():
 
 
 def ring_is_idle(guest, name):
-    """Whether a queue has nothing to do, or does it: its indices are equal, or move."""
+    """Whether a queue has nothing to do, or does it."""
     end = time.monotonic() + RING_SECONDS
-    first = guest.rings()[name]
+    first = guest.rings()[name][1]
     while time.monotonic() < end:
-        avail, used = guest.rings()[name]
-        if avail == used or used != first[1]:
+        pending, position = guest.rings()[name]
+        if not pending or position != first:
             return True
     return False
 
@@ -65,8 +65,7 @@ def ring_is_idle(guest, name):
 def rx_delivers(guest):
     """Whether a frame for the guest gets into its ring; without free buffers it need not."""
     before = guest.counters()['rx_packets']
-    avail, used = guest.rings()['rx']
-    if avail == used:
+    if not guest.rings()['rx'][0]:
         return True
     try:
         ping_guest(guest, count=1)
@@ -120,16 +119,26 @@ class Attempt:
 
     def __init__(self):
         self.guests, self.results, self.links = [], [], []
+        # More of -device of guests on the module.
+        self.ring = ''
+        # A guest for scenarios that share one, and whose claims come now.
+        self.sharing, self.shared, self.scenario = False, None, ''
 
     def guest(self, *args, **kwargs):
         """Boot a guest that lives as long as the attempt."""
+        if self.shared and args == (CUSTOM,) and not kwargs:
+            return self.shared
         guest = self.add(*args, **kwargs)
         guest.wait_for_boot()
+        if self.sharing:
+            self.shared = guest
         return guest
 
     def add(self, *args, **kwargs):
         """The same without waiting for its boot."""
         guest = Guest(*args, **kwargs)
+        if guest.device == CUSTOM:
+            guest.options = ','.join(filter(None, [guest.options, self.ring]))
         self.guests.append(guest)
         guest.start()
         return guest
@@ -151,7 +160,7 @@ class Attempt:
 
     def claim(self, name):
         """It holds: it was reached."""
-        self.results.append(name)
+        self.results.append(self.scenario + name)
 
     def close(self):
         for guest in self.guests:
@@ -169,6 +178,8 @@ class Suite:
         """
         chosen = sys.argv[1:]
         self.scenarios = [s for s in scenarios if not chosen or s.__name__ in chosen]
+        if not self.scenarios:
+            sys.exit(f'no scenario is chosen of: {" ".join(s.__name__ for s in scenarios)}')
         self.number, self.good = 0, True
         self.rerun = []
 
@@ -231,6 +242,29 @@ def claims(*names):
         scenario.claims = names
         return scenario
     return mark
+
+
+def with_ring(ring, scenario):
+    """The same scenario, with RING in the options of each NIC on the module."""
+    def other(run):
+        run.ring = ring
+        scenario(run)
+    other.__name__ = f'{scenario.__name__}[{ring}]'
+    other.claims = scenario.claims
+    return other
+
+
+def in_one_guest(*scenarios):
+    """Scenarios of a plain guest on the module, one after the other: a boot is most of one."""
+    def all_of(run):
+        run.sharing = True
+        for scenario in scenarios:
+            run.scenario = f'{scenario.__name__}: '
+            scenario(run)
+    all_of.__name__ = 'one_guest'
+    all_of.claims = [f'{scenario.__name__}: {name}'
+                     for scenario in scenarios for name in scenario.claims]
+    return all_of
 
 
 def leftovers():

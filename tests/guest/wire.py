@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The two wires to a guest: its second serial port, and QEMU's monitor protocol (QMP).
+"""The two wires to a guest: a virtio port, and QEMU's monitor protocol (QMP).
 
 Owns sockets and deadlines; nothing here knows what is said. QEMU connects to us, so there
 is nothing to wait for but the connection. Called by guest.py.
 """
 import json
+import os
 import re
 import select
 import socket
 import time
 
+# All that is awaited may take so many times as long: tests/vm/run, and tests/soak.
+PATIENCE = int(os.environ.get('VHC_PATIENCE', '1'))
 # Between two looks at whether the guest is still alive, while an answer is awaited.
 TICK = 0.5
 
@@ -91,7 +94,7 @@ class Qmp(Wire):
             self.events.append(message)
         return message
 
-    def command(self, name, /, seconds=20, **arguments):
+    def command(self, name, /, seconds=20 * PATIENCE, **arguments):
         self.send(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
         while True:
             message = self.line(seconds)

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <linux/if_ether.h>
 
-#include "newer.h"
+#include "parts.h"
 #include "port.h"
 #include "stats.h"
 
@@ -50,7 +50,7 @@ static void set_up(struct vhc_port *port, const struct variant *variant)
 {
 	const struct vhc_port_config config = {
 		.device = variant->device,
-		.features = VHC_F_VERSION_1,
+		.features = VHC_F_VERSION_1 | variant->features,
 		.ring_size = 256,
 		.mem_size = 4 << 20,
 	};
@@ -119,7 +119,7 @@ static void log_all_needs_a_log_while_running(const struct variant *variant)
 	vhc_port_close(&port);
 }
 
-static void features_change_while_running(const struct variant *variant)
+static void log_all_changes_while_running(const struct variant *variant)
 {
 	static char log[1 << 20];
 	struct vhc_port port;
@@ -129,6 +129,22 @@ static void features_change_while_running(const struct variant *variant)
 	vhc_port_start(&port);
 	assert_result(__vhc_set_features(&port.dev, port.features | VHC_F_LOG_ALL), 0);
 	assert_result(__vhc_set_features(&port.dev, port.features), 0);
+	vhc_port_close(&port);
+}
+
+/* README: "features that change while a queue runs" */
+static void other_features_wait_until_it_stops(const struct variant *variant)
+{
+	struct vhc_port port;
+
+	set_up(&port, variant);
+	vhc_port_start(&port);
+	assert_result(__vhc_set_features(&port.dev, port.features | VHC_F_MRG_RXBUF), -EBUSY);
+	assert_result(__vhc_set_features(&port.dev, 0), -EBUSY);
+	vhc_net_set_backend(&port.dev, VHC_RX, -1);
+	assert_result(__vhc_set_features(&port.dev, 0), -EBUSY);
+	vhc_net_set_backend(&port.dev, VHC_TX, -1);
+	assert_result(__vhc_set_features(&port.dev, port.features | VHC_F_MRG_RXBUF), 0);
 	vhc_port_close(&port);
 }
 
@@ -458,7 +474,7 @@ static void the_base_can_be_read_while_running(const struct variant *variant)
 	set_up(&port, variant);
 	vhc_port_start(&port);
 	assert_result(__vhc_get_vring_base(&port.dev, VHC_TX, &base), 0);
-	assert_int_equal(base, 0);
+	assert_int_equal(base, vhc_driver_base(&port.queue[VHC_TX].driver));
 	vhc_port_close(&port);
 }
 
@@ -816,6 +832,7 @@ static void every_ioctl_number_answers_like_vhost_net(const struct variant *vari
 		nr = i / 4 % 256;
 		request = _IOC(dir, VHOST_VIRTIO, nr, sizes[i / 1024]);
 		if (request == VHOST_CUSTOM_GET_STATS_FD ||
+		    request == VHOST_CUSTOM_SET_MODERATION ||
 		    request == VHOST_GET_FEATURES || request == VHOST_NEW_WORKER ||
 		    request == VHOST_FREE_WORKER || request == VHOST_ATTACH_VRING_WORKER ||
 		    request == VHOST_GET_VRING_WORKER || nr == 0x83)
@@ -945,51 +962,52 @@ static const struct claim claims[] = {
 	ON(ON_BOTH, features_of_the_vhost_core_are_offered),
 	ON(ON_BOTH, each_offered_feature_is_accepted_without_owner),
 	ON(ON_BOTH, each_other_feature_is_not_supported),
-	ON(ON_BOTH, log_all_needs_a_log_while_running),
-	ON(ON_BOTH, features_change_while_running),
+	RINGS(ON_BOTH, log_all_needs_a_log_while_running),
+	RINGS(ON_BOTH, log_all_changes_while_running),
+	RINGS(ON_VHOST_CUSTOM, other_features_wait_until_it_stops),
 	ON(ON_BOTH, backend_features_are_iotlb_msg_v2),
 	ON(ON_BOTH, without_owner_nothing_is_permitted),
 	ON(ON_BOTH, the_owner_is_checked_before_the_index),
 	ON(ON_BOTH, a_second_owner_is_busy),
 	ON(ON_BOTH, another_process_is_no_owner),
 	ON(ON_BOTH, after_reset_there_is_no_owner),
-	ON(ON_BOTH, reset_forgets_memory_and_backends),
+	RINGS(ON_BOTH, reset_forgets_memory_and_backends),
 	ON(ON_BOTH, files_are_independent),
 	ON(ON_BOTH, there_are_two_queues),
 	ON(ON_BOTH, the_index_is_checked_before_the_rest),
 	ON(ON_BOTH, an_argument_that_cannot_be_read_is_a_fault),
 	ON(ON_BOTH, half_an_argument_is_a_fault),
 	ON(ON_BOTH, ring_sizes_are_powers_of_two_up_to_32768),
-	ON(ON_BOTH, size_and_base_are_busy_while_running),
-	ON(ON_BOTH, misaligned_rings_are_invalid),
+	RINGS(ON_BOTH, size_and_base_are_busy_while_running),
+	RINGS(ON_BOTH, misaligned_rings_are_invalid),
 	ON(ON_BOTH, unknown_address_flags_are_not_supported),
-	ON(ON_BOTH, a_ring_in_kernel_memory_never_runs),
-	ON(ON_BOTH, a_running_ring_does_not_move_to_kernel_memory),
+	RINGS(ON_BOTH, a_ring_in_kernel_memory_never_runs),
+	RINGS(ON_BOTH, a_running_ring_does_not_move_to_kernel_memory),
 	ON(ON_BOTH, the_base_is_kept),
-	ON(ON_BOTH, the_base_can_be_read_while_running),
+	RINGS(ON_BOTH, the_base_can_be_read_while_running),
 	ON(ON_BOTH, the_busyloop_timeout_is_kept),
 	ON(ON_BOTH, ring_endianness_is_unknown_here),
 	ON(ON_BOTH, kick_is_an_eventfd_or_nothing),
 	ON(ON_BOTH, call_is_an_eventfd_or_nothing),
 	ON(ON_BOTH, err_is_an_eventfd_or_nothing),
 	ON(ON_BOTH, log_fd_is_an_eventfd_or_nothing),
-	ON(ON_BOTH, eventfds_change_while_running),
+	RINGS(ON_BOTH, eventfds_change_while_running),
 	ON(ON_BOTH, the_memory_table_holds_as_many_regions_as_vhost_says),
 	ON(ON_BOTH, memory_padding_is_not_supported),
 	ON(ON_BOTH, empty_and_wrapping_regions_are_a_fault),
 	ON(ON_BOTH, regions_may_overlap),
 	ON(ON_BOTH, one_region_may_be_all_of_user_space),
-	ON(ON_BOTH, memory_of_the_kernel_is_a_fault_while_running),
+	RINGS(ON_BOTH, memory_of_the_kernel_is_a_fault_while_running),
 	ON(ON_BOTH, a_memory_table_that_cannot_be_read_is_a_fault),
 	ON(ON_BOTH, a_backend_needs_memory),
-	ON(ON_BOTH, no_backend_never_fails),
-	ON(ON_BOTH, only_taps_and_packet_sockets_are_backends),
-	ON(ON_BOTH, a_packet_socket_is_a_backend),
-	ON(ON_BOTH, a_tun_file_without_interface_is_invalid),
-	ON(ON_BOTH, a_backend_is_changed_and_set_twice),
-	ON(ON_BOTH, one_queue_alone_runs),
+	RINGS(ON_BOTH, no_backend_never_fails),
+	RINGS(ON_BOTH, only_taps_and_packet_sockets_are_backends),
+	RINGS(ON_BOTH, a_packet_socket_is_a_backend),
+	RINGS(ON_BOTH, a_tun_file_without_interface_is_invalid),
+	RINGS(ON_BOTH, a_backend_is_changed_and_set_twice),
+	RINGS(ON_BOTH, one_queue_alone_runs),
 	ON(ON_BOTH, the_log_base_is_accepted_before_rings),
-	ON(ON_BOTH, a_log_in_kernel_memory_is_a_fault_while_running),
+	RINGS(ON_BOTH, a_log_in_kernel_memory_is_a_fault_while_running),
 	ON(ON_BOTH, unknown_ioctls_are_no_ioctls),
 	ON(ON_VHOST_CUSTOM, every_ioctl_number_answers_like_vhost_net),
 	ON(ON_BOTH, a_short_read_is_empty),
@@ -1006,5 +1024,6 @@ int main(int argc, char **argv)
 {
 	claims_add(claims, ARRAY_SIZE(claims));
 	claims_add(newer_claims, newer_claim_num);
+	claims_add(packed_claims, packed_claim_num);
 	return claims_main(argc, argv);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Claims about ioctls that vhost-net has on newer kernels only, or not at all: arrays of
- * features, and workers. README has the differences.
+ * features, workers, and moderated signals. README has the differences.
  *
  * Caller: ioctl-test.c.
  */
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "newer.h"
+#include "parts.h"
 #include "port.h"
 #include "traffic.h"
 
@@ -123,8 +123,8 @@ static void exchange(struct vhc_port *port)
 	vhc_traffic_close(traffic);
 }
 
-/* Each queue gets a worker of its own, also while it runs; without such ioctls, their errors. */
-static void a_queue_gets_a_worker_of_its_own(const struct variant *variant)
+/* A queue gets another worker, also while it runs; without such ioctls, their errors. */
+static void a_queue_gets_another_worker(const struct variant *variant)
 {
 	const struct vhc_port_config config = {
 		.device = variant->device, .features = VHC_F_VERSION_1, .ring_size = 256,
@@ -142,7 +142,7 @@ static void a_queue_gets_a_worker_of_its_own(const struct variant *variant)
 	}
 	assert_result(__vhc_get_vring_worker(&port.dev, VHC_RX, &first), 0);
 	assert_result(__vhc_get_vring_worker(&port.dev, VHC_TX, &now), 0);
-	assert_int_equal(first, now);
+	assert_int_not_equal(first, now);
 	assert_result(__vhc_attach_vring_worker(&port.dev, VHC_RX, worker), 0);
 	assert_result(__vhc_get_vring_worker(&port.dev, VHC_RX, &now), 0);
 	assert_int_equal(now, worker);
@@ -167,13 +167,39 @@ static void only_an_owner_has_workers(const struct variant *variant)
 	assert_true(result == -EINVAL || result == -EPERM);
 }
 
+static void moderation_needs_no_owner_and_has_limits(const struct variant *variant)
+{
+	struct vhost_custom_moderation odd = { .padding = 1 };
+	unsigned int queue;
+	struct vhc_dev dev;
+
+	opened(&dev, variant);
+	for (queue = 0; queue < VHC_QUEUES; queue++) {
+		assert_result(__vhc_set_moderation(&dev, queue, 0, 0), 0);
+		assert_result(__vhc_set_moderation(&dev, queue, 0, 1), 0);
+		assert_result(__vhc_set_moderation(&dev, queue, UINT32_MAX,
+						   VHOST_CUSTOM_MODERATION_MAX), 0);
+		assert_result(__vhc_set_moderation(&dev, queue, 0,
+						   VHOST_CUSTOM_MODERATION_MAX + 1), -EINVAL);
+		assert_result(__vhc_set_moderation(&dev, queue, 0, UINT32_MAX), -EINVAL);
+		/* Nothing would ever make the last signal due. */
+		assert_result(__vhc_set_moderation(&dev, queue, 1, 0), -EINVAL);
+		odd.index = queue;
+		assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_SET_MODERATION, &odd), -EINVAL);
+	}
+	assert_result(__vhc_set_moderation(&dev, VHC_QUEUES, 0, 0), -ENOBUFS);
+	assert_result(__vhc_set_moderation(&dev, UINT32_MAX, 0, 0), -ENOBUFS);
+	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_SET_MODERATION, (void *)8), -EFAULT);
+}
+
 const struct claim newer_claims[] = {
 	ON(ON_VHOST_CUSTOM, an_array_of_features_has_as_many_words_as_asked),
 	ON(ON_VHOST_CUSTOM, an_array_of_features_is_set_like_one_word),
 	ON(ON_VHOST_CUSTOM, an_array_of_features_is_bounded),
 	ON(ON_VHOST_CUSTOM, an_array_that_cannot_be_read_is_a_fault),
-	ON(ON_VHOST_CUSTOM, a_queue_gets_a_worker_of_its_own),
+	ON(ON_VHOST_CUSTOM, a_queue_gets_another_worker),
 	ON(ON_VHOST_CUSTOM, only_an_owner_has_workers),
+	ON(ON_VHOST_CUSTOM, moderation_needs_no_owner_and_has_limits),
 };
 
 const size_t newer_claim_num = ARRAY_SIZE(newer_claims);

@@ -6,6 +6,7 @@ Runs in a host of tests/vm, by tests/in-host, and prints TAP.
 """
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -16,10 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-VHC_TOP, VHC_TEST = TOP / 'tools/vhc-top', TOP / 'tools/vhc-test'
+sys.path.insert(0, str(TOP / 'tests/lib'))
+import tap
+
+VHC_TOP, VHC_TEST, VHC_PIN = (TOP / 'tools' / name for name in ('vhc-top', 'vhc-test', 'vhc-pin'))
+SET_OWNER = 0xaf01
+VHC_MODERATION = TOP / 'tools/vhc-moderation'
 LATENCY = pathlib.Path('/sys/module/vhost_custom/parameters/latency')
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
 PATIENCE = 60
@@ -132,6 +137,35 @@ def json_has_each_queue_and_what_it_does():
             need(comm == f'vhost-{queue["pid"]}', comm)
             need(pathlib.Path('/sys/class/net', queue['device']).exists(), queue['device'])
             need(queue['rates']['worker_percent'] > 0, queue['rates'])
+        # RX and TX have a thread each, so that the percentages may be added up.
+        tids = {queue['worker']['tid'] for queue in second.values()}
+        need(len(tids) == len(second), tids)
+
+
+def thread_ns(pid):
+    """The time of all threads that a process's devices have, as the scheduler counts it."""
+    total = 0
+    for path in pathlib.Path('/proc').glob('[1-9]*/task/*/comm'):
+        with contextlib.suppress(OSError):
+            if path.read_text().strip() == f'vhost-{pid}':
+                total += int((path.parent / 'schedstat').read_text().split()[0])
+    return total
+
+
+@claim
+def the_worker_s_percentages_sum_up():
+    with guests() as (guest,):
+        command = [VHC_TOP, '--json', '--count', '20', '--interval', '0.2', '--pid', str(guest.pid)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            before, began = thread_ns(guest.pid), time.monotonic()
+            lines = [json.loads(process.stdout.readline()) for _ in range(15)]
+            worked, seconds = thread_ns(guest.pid) - before, time.monotonic() - began
+            process.kill()
+        shares = [sum(queue['rates']['worker_percent'] for queue in line['queues'])
+                  for line in lines]
+        mean, want = sum(shares) / len(shares), worked / seconds / 1e7
+        need(0.7 * want < mean < 1.3 * want, 'vhc-top says', mean, 'the scheduler', want)
 
 
 def prometheus_values(text):
@@ -332,6 +366,60 @@ def names_do_not_reach_the_terminal_as_they_are():
             prometheus_values(text)
 
 
+def vhc_pin(*arguments, status=0):
+    """[(queue, device, thread, CPUs), ...] that it prints."""
+    result = subprocess.run([VHC_PIN, *map(str, arguments)], capture_output=True, text=True,
+                            timeout=PATIENCE, check=False)
+    need(result.returncode == status, arguments, result.returncode, result.stdout, result.stderr)
+    return re.findall(r'(?m)^(\w+) of (\S+): thread (\d+), CPU (\S+)$', result.stdout)
+
+
+def cpus_of(tid):
+    status = pathlib.Path(f'/proc/{tid}/status').read_text()
+    return re.search(r'Cpus_allowed_list:\s+(\S+)', status)[1]
+
+
+def numbers(cpus):
+    """Those of a list, which the kernel writes in one way or another."""
+    ends = [part.split('-') for part in cpus.split(',')]
+    return {cpu for part in ends for cpu in range(int(part[0]), int(part[-1]) + 1)}
+
+
+@claim
+def workers_get_cpus():
+    last = str(os.cpu_count() - 1)
+    with guests() as (guest,):
+        queues = queues_of(vhc_top('--json', '--interval', 0.1))
+        want = [(name, queues[guest.pid, name]['device'], str(queues[guest.pid, name]['worker']['tid']))
+                for name in ('rx', 'tx')]
+        need([row[:3] for row in vhc_pin(guest.pid)] == want, vhc_pin(guest.pid), want)
+        for arguments, cpus in (('0',), ['0', '0']), (('0', last), ['0', last]), \
+                               ((last, '0'), [last, '0']), ((f'0-{last}',), 2 * [f'0-{last}']):
+            rows = vhc_pin(guest.pid, *arguments)
+            cpus = [numbers(each) for each in cpus]
+            need([numbers(row[3]) for row in rows] == cpus, arguments, rows)
+            need([numbers(cpus_of(row[2])) for row in rows] == cpus, arguments, rows)
+        vhc_pin(guest.pid, 4095, status=2)
+        vhc_pin(1 << 22, status=2)
+        vhc_pin('x', status=2)
+
+
+@claim
+def queue_pairs_get_cpus_in_turn():
+    last = str(os.cpu_count() - 1)
+    devices = []
+    try:
+        for _ in range(3):
+            devices.append(os.open('/dev/vhost-custom', os.O_RDWR))
+            fcntl.ioctl(devices[-1], SET_OWNER)
+        rows = vhc_pin(os.getpid(), f'0,{last}', last)
+        need([row[0] for row in rows] == 3 * ['rx', 'tx'], rows)
+        need([row[3] for row in rows] == ['0', last, last, last, '0', last], rows)
+    finally:
+        for device in devices:
+            os.close(device)
+
+
 @claim
 def a_process_is_checked():
     with guests() as (guest,):
@@ -349,21 +437,51 @@ def a_process_is_checked():
         vhc_top('--check', 1 << 22, status=2)
 
 
+def vhc_moderation(*arguments, status=0):
+    result = subprocess.run([VHC_MODERATION, *map(str, arguments)], capture_output=True, text=True,
+                            timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)
+    need(result.returncode == status, arguments, 'ended with', result.returncode, result.stdout,
+         result.stderr)
+    return result.stdout.splitlines()
+
+
+@claim
+def signals_are_moderated_from_outside():
+    with guests(2) as (guest, other):
+        instances = [str(one.fdinfo()['instance']) for one in (guest, other)]
+
+        def delayed():
+            found = queues_of(vhc_top('--json', '--interval', 0.1))
+            return [found[one.pid, 'tx']['counters']['signals_delayed'] for one in (guest, other)]
+
+        def lines(instance, rx, tx):
+            return [f'device {instance}, rx: {rx}', f'device {instance}, tx: {tx}']
+
+        for one, instance in zip((guest, other), instances):
+            need(vhc_moderation(one.pid) == lines(instance, '0 chains, 0 us', '0 chains, 0 us'),
+                 instance)
+        need(delayed() == [0, 0], delayed())
+        text = vhc_moderation('--tx', '64,500', '--device', instances[0], guest.pid)
+        need(text == lines(instances[0], '0 chains, 0 us', '64 chains, 500 us'), text)
+        text = vhc_moderation('--rx', '0,20', guest.pid)
+        need(text == lines(instances[0], '0 chains, 20 us', '64 chains, 500 us'), text)
+        wait_until(lambda: delayed()[0] > 100, 'signals that wait')
+        need(delayed()[1] == 0, 'another guest is moderated, too')
+        text = vhc_moderation('--rx', '0,0', '--tx', '0,0', guest.pid)
+        need(text == lines(instances[0], '0 chains, 0 us', '0 chains, 0 us'), text)
+        before = delayed()
+        need(delayed() == before, before)
+        for wrong in (['--tx', '1,0'], ['--tx', '0,1000001'], ['--rx', '5'],
+                      ['--device', instances[1]]):
+            vhc_moderation(*wrong, guest.pid, status=2)
+        vhc_moderation(os.getpid(), status=2)
+        vhc_moderation(1 << 22, status=2)
+
+
 def main():
     subprocess.run('mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug',
                    shell=True, check=True)
-    print(f'1..{len(CLAIMS)}', flush=True)
-    good = True
-    for number, function in enumerate(CLAIMS, start=1):
-        try:
-            function()
-            word = 'ok'
-        except Exception:  # pylint: disable=broad-except
-            for line in traceback.format_exc().splitlines():
-                print('#', line)
-            word, good = 'not ok', False
-        print(f'{word} {number} - {function.__name__}', flush=True)
-    return 0 if good else 1
+    return tap.check([(function.__name__, function) for function in CLAIMS])
 
 
 if __name__ == '__main__':

@@ -3,6 +3,8 @@
  * Each reason to refuse a chain, produced by one fault while all else is right. What comes
  * behind must still work. Names are claims.
  */
+#include <linux/overflow.h>
+
 #include "rig.h"
 
 enum {
@@ -13,6 +15,7 @@ enum {
 	INDIRECT = VRING_DESC_F_INDIRECT,
 };
 
+/* A split ring's descriptor, and a table's entry. */
 static void desc(struct rig *rig, u16 index, u64 addr, u32 len, u16 flags, u16 next)
 {
 	driver_desc(&rig->drv, &rig->drv.desc[index], addr, len, flags, next);
@@ -25,16 +28,29 @@ static void entry(struct rig *rig, u16 index, u64 addr, u32 len, u16 flags, u16 
 
 static void table(struct rig *rig, u64 addr, u32 len)
 {
-	desc(rig, HEAD, addr, len, INDIRECT, 0);
+	rig_one_desc(rig, HEAD, addr, len, INDIRECT);
 }
 
-/* @count entries in a row; the last one has next too if @endless. */
-static void row(struct rig *rig, unsigned int count, bool endless)
+static void direct(struct rig *rig, const struct driver_buf *buf, unsigned int num)
 {
+	driver_describe(&rig->drv, HEAD, buf, num);
+}
+
+static void indirect(struct rig *rig, const struct driver_buf *buf, unsigned int num)
+{
+	driver_table(&rig->drv, rig_table(rig, 0), buf, num);
+	table(rig, GPA_TABLE, num * 16);
+}
+
+/* @count buffers of one byte. */
+static struct driver_buf *bytes(unsigned int count)
+{
+	static struct driver_buf buf[VHC_CHAIN_MAX + 1];
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		entry(rig, i, GPA_A, 1, i < count - 1 || endless ? NEXT : 0, i + 1);
+		buf[i] = (struct driver_buf){ GPA_A, 1, 0 };
+	return buf;
 }
 
 /* Take a chain that must be bad. */
@@ -43,7 +59,8 @@ static void expect_bad(struct rig *rig, unsigned int reason)
 	assert_int_equal(rig_take(rig), -EBADMSG);
 	assert_int_equal(rig->chain.bad, reason);
 	if (reason != VHOST_CUSTOM_BAD_HEAD)
-		assert_int_equal(rig->chain.head, HEAD);
+		assert_int_equal(rig_id(rig), HEAD);
+	assert_true(rig->chain.in_len == U64_MAX);
 }
 
 /*
@@ -187,32 +204,31 @@ static void loop_in_an_indirect_table(void **state)
 
 static void more_segments_than_a_chain_may_have(void **state)
 {
+	static const struct driver_buf behind[] = {
+		{ GPA_A, 1, 0 }, { GPA_TABLE, VHC_CHAIN_MAX * 16, INDIRECT },
+	};
 	struct rig *rig = start();
-	unsigned int i;
+	struct driver_buf *buf;
 
 	(void)state;
-	for (i = 0; i <= VHC_CHAIN_MAX; i++)
-		desc(rig, HEAD + i, GPA_A, 1, i < VHC_CHAIN_MAX ? NEXT : 0, HEAD + i + 1);
+	direct(rig, bytes(VHC_CHAIN_MAX + 1), VHC_CHAIN_MAX + 1);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
 
 	rig = start();
-	row(rig, VHC_CHAIN_MAX + 1, false);
-	table(rig, GPA_TABLE, (VHC_CHAIN_MAX + 1) * 16);
+	indirect(rig, bytes(VHC_CHAIN_MAX + 1), VHC_CHAIN_MAX + 1);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
 
 	/* 1022 whole ones, and one of three windows */
 	rig = start();
-	row(rig, VHC_CHAIN_MAX - 1, false);
-	entry(rig, 500, GPA_B - 1, PART + 2, NEXT, 501);
-	table(rig, GPA_TABLE, (VHC_CHAIN_MAX - 1) * 16);
+	buf = bytes(VHC_CHAIN_MAX - 1);
+	buf[500] = (struct driver_buf){ GPA_B - 1, PART + 2, 0 };
+	indirect(rig, buf, VHC_CHAIN_MAX - 1);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
 
 	/* direct ones, and then a table */
 	rig = start();
-	row(rig, VHC_CHAIN_MAX, false);
-	table(rig, GPA_TABLE, VHC_CHAIN_MAX * 16);
-	desc(rig, 8, GPA_TABLE, VHC_CHAIN_MAX * 16, INDIRECT, 0);
-	desc(rig, HEAD, GPA_A, 1, NEXT, 8);
+	indirect(rig, bytes(VHC_CHAIN_MAX), VHC_CHAIN_MAX);
+	direct(rig, behind, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_LENGTH);
 }
 
@@ -224,7 +240,7 @@ static void more_segments_than_the_caller_has_room_for(void **state)
 
 	(void)state;
 	rig_simple(rig, 0);
-	desc(rig, HEAD, GPA_A, 3 * PART, 0, 0);
+	rig_one_desc(rig, HEAD, GPA_A, 3 * PART, 0);
 	driver_offer(&rig->drv, HEAD);
 	rig_offer_one(rig, 0);
 	assert_int_equal(vhc_ring_take(&rig->ring, &chain, iov, 2), -EBADMSG);
@@ -238,7 +254,7 @@ static void table_len_case(u32 len)
 {
 	struct rig *rig = start();
 
-	row(rig, 8, false);
+	indirect(rig, bytes(8), 8);
 	table(rig, GPA_TABLE, len);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
 }
@@ -260,7 +276,7 @@ static void largest_indirect_table_is_good(void **state)
 	struct rig *rig = start();
 
 	(void)state;
-	row(rig, 2, false);
+	indirect(rig, bytes(2), 2);
 	rig_table_sync(rig);
 	table(rig, GPA_TABLE, 65536 * 16);
 	rig_offer_one(rig, HEAD);
@@ -271,37 +287,39 @@ static void largest_indirect_table_is_good(void **state)
 
 static void indirect_descriptor_in_a_table(void **state)
 {
+	static const struct driver_buf buf[] = { { GPA_A, 1, 0 }, { GPA_TABLE, 32, INDIRECT } };
 	struct rig *rig = start();
 
 	(void)state;
-	entry(rig, 0, GPA_A, 1, NEXT, 1);
-	entry(rig, 1, GPA_TABLE, 32, INDIRECT, 0);
-	table(rig, GPA_TABLE, 32);
+	indirect(rig, buf, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
 }
 
 static void indirect_descriptor_with_next(void **state)
 {
+	static const struct driver_buf buf[] = { { GPA_TABLE, 32, INDIRECT }, { GPA_A, 1, 0 } };
 	struct rig *rig = start();
 
 	(void)state;
-	row(rig, 2, false);
-	desc(rig, HEAD, GPA_TABLE, 32, INDIRECT | NEXT, 8);
-	desc(rig, 8, GPA_A, 1, 0, 0);
+	indirect(rig, bytes(2), 2);
+	direct(rig, buf, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_INDIRECT);
 }
 
 static void address_case(u64 addr, u32 len, u16 flags)
 {
+	const struct driver_buf buf[] = { { GPA_A, 1, 0 }, { addr, len, flags } };
 	struct rig *rig = start();
 
-	desc(rig, HEAD, addr, len, flags, 0);
+	direct(rig, buf + 1, 1);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
 
 	rig = start();
-	entry(rig, 0, GPA_A, 1, NEXT, 1);
-	entry(rig, 1, addr, len, flags, 0);
-	table(rig, GPA_TABLE, 32);
+	direct(rig, buf, 2);
+	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
+
+	rig = start();
+	indirect(rig, buf, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
 }
 
@@ -339,7 +357,7 @@ static void table_address_case(u64 addr, u32 len)
 {
 	struct rig *rig = start();
 
-	row(rig, 1, false);
+	indirect(rig, bytes(1), 1);
 	table(rig, addr, len);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ADDRESS);
 }
@@ -356,25 +374,26 @@ static void indirect_table_outside_of_memory(void **state)
 
 static void readable_buffer_behind_a_writable_one(void **state)
 {
+	static const struct driver_buf buf[] = {
+		{ GPA_A, 1, 0 }, { GPA_A, 1, WRITE }, { GPA_A, 1, 0 },
+	};
+	static const struct driver_buf behind[] = {
+		{ GPA_A, 1, WRITE }, { GPA_TABLE, 16, INDIRECT },
+	};
 	struct rig *rig = start();
 
 	(void)state;
-	desc(rig, HEAD, GPA_A, 1, WRITE | NEXT, 8);
-	desc(rig, 8, GPA_A, 1, 0, 0);
+	direct(rig, buf + 1, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
 
 	rig = start();
-	entry(rig, 0, GPA_A, 1, NEXT, 1);
-	entry(rig, 1, GPA_A, 1, WRITE | NEXT, 2);
-	entry(rig, 2, GPA_A, 1, 0, 0);
-	table(rig, GPA_TABLE, 48);
+	indirect(rig, buf, 3);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
 
 	/* the writable one is before the table */
 	rig = start();
-	row(rig, 1, false);
-	desc(rig, HEAD, GPA_A, 1, WRITE | NEXT, 8);
-	desc(rig, 8, GPA_TABLE, 16, INDIRECT, 0);
+	indirect(rig, bytes(1), 1);
+	direct(rig, behind, 2);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_ORDER);
 }
 
@@ -383,8 +402,7 @@ static void indirect_table_that_faults(void **state)
 	struct rig *rig = start();
 
 	(void)state;
-	row(rig, 8, false);
-	table(rig, GPA_TABLE, 8 * 16);
+	indirect(rig, bytes(8), 8);
 	guest_fault_at(rig->table_part[0] + 100, 1, false);
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_FAULT);
 
@@ -394,26 +412,26 @@ static void indirect_table_that_faults(void **state)
 	one_bad(rig, HEAD, VHOST_CUSTOM_BAD_FAULT);
 }
 
-static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(head_beyond_the_table),
-	cmocka_unit_test(last_head_of_the_table_is_good),
-	cmocka_unit_test(next_beyond_the_table),
-	cmocka_unit_test(next_beyond_an_indirect_table),
-	cmocka_unit_test(loop_of_direct_descriptors),
-	cmocka_unit_test(loop_in_a_large_ring_is_too_long),
-	cmocka_unit_test(loop_in_an_indirect_table),
-	cmocka_unit_test(more_segments_than_a_chain_may_have),
-	cmocka_unit_test(more_segments_than_the_caller_has_room_for),
-	cmocka_unit_test(indirect_table_of_an_impossible_size),
-	cmocka_unit_test(largest_indirect_table_is_good),
-	cmocka_unit_test(indirect_descriptor_in_a_table),
-	cmocka_unit_test(indirect_descriptor_with_next),
-	cmocka_unit_test(buffer_outside_of_memory),
-	cmocka_unit_test(buffer_beyond_the_last_address),
-	cmocka_unit_test(buffer_that_may_not_be_accessed_that_way),
-	cmocka_unit_test(indirect_table_outside_of_memory),
-	cmocka_unit_test(readable_buffer_behind_a_writable_one),
-	cmocka_unit_test(indirect_table_that_faults),
+static const struct test tests[] = {
+	SPLIT_TEST(head_beyond_the_table),
+	TEST(last_head_of_the_table_is_good),
+	SPLIT_TEST(next_beyond_the_table),
+	SPLIT_TEST(next_beyond_an_indirect_table),
+	SPLIT_TEST(loop_of_direct_descriptors),
+	SPLIT_TEST(loop_in_a_large_ring_is_too_long),
+	SPLIT_TEST(loop_in_an_indirect_table),
+	TEST(more_segments_than_a_chain_may_have),
+	TEST(more_segments_than_the_caller_has_room_for),
+	TEST(indirect_table_of_an_impossible_size),
+	SPLIT_TEST(largest_indirect_table_is_good),
+	TEST(indirect_descriptor_in_a_table),
+	TEST(indirect_descriptor_with_next),
+	TEST(buffer_outside_of_memory),
+	TEST(buffer_beyond_the_last_address),
+	TEST(buffer_that_may_not_be_accessed_that_way),
+	TEST(indirect_table_outside_of_memory),
+	TEST(readable_buffer_behind_a_writable_one),
+	TEST(indirect_table_that_faults),
 };
 
 const struct suite bad_suite = { tests, ARRAY_SIZE(tests) };

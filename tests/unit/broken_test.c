@@ -63,7 +63,7 @@ static void index_that_moved_by_the_ring_size_is_good(void **state)
 		rig_simple(rig, 0);
 		driver_set_idx(&rig->drv, 65535 + nums[i]);
 		rig_expect_simple(rig, 0);
-		vhc_ring_rewind(&rig->ring, 1);
+		vhc_ring_put_back(&rig->ring);
 		assert_int_equal(vhc_ring_enable_notify(&rig->ring), 0);
 		rig_free(rig);
 	}
@@ -81,7 +81,7 @@ static void index_that_moved_back_behind_what_was_seen(void **state)
 	rig_offer_range(rig, 0, 10);
 	rig_expect_simple(rig, 0);
 	rig_expect_simple(rig, 1);
-	vhc_ring_rewind(&rig->ring, 1);
+	vhc_ring_put_back(&rig->ring);
 	driver_set_idx(&rig->drv, (u16)(65530 + 3));
 	assert_int_equal(vhc_ring_enable_notify(&rig->ring), -EINVAL);
 	driver_set_idx(&rig->drv, (u16)(65530 + 10));
@@ -115,7 +115,7 @@ static void ring_memory_that_cannot_be_read(void **state)
 		vhc_ring_forget_memory(&rig->ring);
 		assert_int_equal(rig_take(rig), -EFAULT);
 		assert_int_equal(vhc_ring_enable_notify(&rig->ring), i ? 0 : -EFAULT);
-		assert_int_equal(rig->ring.next_avail, 250);
+		assert_int_equal(vhc_ring_next_avail(&rig->ring), 250);
 		guest_fault_off();
 		for (k = 0; k < 30; k++)
 			rig_expect_simple(rig, k);
@@ -143,7 +143,7 @@ static void ring_memory_that_is_not_user_memory(void **state)
 	for (; i < 100; i++)
 		rig_expect_simple(rig, i);
 
-	vhc_ring_fill(&rig->ring, 1, 100);
+	rig_fill(rig, 1, 100);
 	guest_fault_at(d->used, sizeof(*d->used) + 256 * sizeof(d->used->ring[0]), true);
 	assert_int_equal(vhc_ring_publish(&rig->ring), -EFAULT);
 	assert_true(guest_idle());
@@ -162,9 +162,9 @@ static void used_ring_that_cannot_be_written(void **state)
 		struct driver *d = &rig->drv;
 		const void *word[] = { &d->used->ring[1].len, &d->used->ring[15], &d->used->idx };
 
-		vhc_ring_fill(&rig->ring, 1, 100);
-		vhc_ring_fill(&rig->ring, 2, 200);
-		vhc_ring_fill(&rig->ring, 3, 300);
+		rig_fill(rig, 1, 100);
+		rig_fill(rig, 2, 200);
+		rig_fill(rig, 3, 300);
 		guest_fault_at(word[i], 2, true);
 		assert_int_equal(vhc_ring_publish(&rig->ring), -EFAULT);
 		assert_true(guest_idle());
@@ -174,7 +174,7 @@ static void used_ring_that_cannot_be_written(void **state)
 
 		/* they are lost; the next ones are not */
 		assert_int_equal(vhc_ring_publish(&rig->ring), 0);
-		vhc_ring_fill(&rig->ring, 4, 400);
+		rig_fill(rig, 4, 400);
 		assert_int_equal(vhc_ring_publish(&rig->ring), 1);
 		assert_int_equal(d->used->idx, 16);
 		assert_int_equal(d->used->ring[15].id, 4);
@@ -213,15 +213,15 @@ static void wishes_that_cannot_be_read_or_written(void **state)
 	rig_free(rig);
 }
 
-static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(index_that_moved_by_more_than_the_ring_size),
-	cmocka_unit_test(index_that_moved_backwards),
-	cmocka_unit_test(index_that_moved_by_the_ring_size_is_good),
-	cmocka_unit_test(index_that_moved_back_behind_what_was_seen),
-	cmocka_unit_test(ring_memory_that_cannot_be_read),
-	cmocka_unit_test(ring_memory_that_is_not_user_memory),
-	cmocka_unit_test(used_ring_that_cannot_be_written),
-	cmocka_unit_test(wishes_that_cannot_be_read_or_written),
+static const struct test tests[] = {
+	SPLIT_TEST(index_that_moved_by_more_than_the_ring_size),
+	SPLIT_TEST(index_that_moved_backwards),
+	SPLIT_TEST(index_that_moved_by_the_ring_size_is_good),
+	SPLIT_TEST(index_that_moved_back_behind_what_was_seen),
+	SPLIT_TEST(ring_memory_that_cannot_be_read),
+	SPLIT_TEST(ring_memory_that_is_not_user_memory),
+	SPLIT_TEST(used_ring_that_cannot_be_written),
+	SPLIT_TEST(wishes_that_cannot_be_read_or_written),
 };
 
 const struct suite broken_suite = { tests, ARRAY_SIZE(tests) };

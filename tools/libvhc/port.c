@@ -49,16 +49,15 @@ void vhc_port_addr(const struct vhc_port *port, unsigned int index,
 		   struct vhost_vring_addr *addr)
 {
 	const struct vhc_driver *driver = &port->queue[index].driver;
-	const char *host = (const char *)driver->desc;
 
 	memset(addr, 0, sizeof(*addr));
 	addr->index = index;
 	vhc_driver_addr(driver, addr);
 	if (!port->iommu.alias)
 		return;
-	addr->desc_user_addr = driver->ring;
-	addr->avail_user_addr = driver->ring + ((const char *)driver->avail - host);
-	addr->used_user_addr = driver->ring + ((const char *)driver->used - host);
+	addr->desc_user_addr = driver->area[VHC_DESC_AREA].addr;
+	addr->avail_user_addr = driver->area[VHC_DRIVER_AREA].addr;
+	addr->used_user_addr = driver->area[VHC_DEVICE_AREA].addr;
 }
 
 static void open_queue(struct vhc_port *port, unsigned int index,
@@ -75,10 +74,10 @@ static void open_queue(struct vhc_port *port, unsigned int index,
 	vhc_driver_init(&queue->driver, &port->mem, config->ring_size, port->features,
 			config->table_max);
 	vhc_driver_rewind(&queue->driver, config->base);
-	queue->driver.fifo = config->fifo;
+	queue->driver.fifo |= config->fifo;
 	vhc_port_addr(port, index, &addr);
 	vhc_set_vring_num(&port->dev, index, config->ring_size);
-	vhc_set_vring_base(&port->dev, index, config->base);
+	vhc_set_vring_base(&port->dev, index, vhc_driver_base(&queue->driver));
 	vhc_set_vring_addr(&port->dev, &addr);
 	vhc_set_vring_kick(&port->dev, index, queue->kick);
 	vhc_set_vring_call(&port->dev, index, queue->call);
@@ -160,16 +159,14 @@ void vhc_port_close(struct vhc_port *port)
  * @port: the port.
  * @index: VHC_RX or VHC_TX.
  *
- * The device reads the used ring at once, and does not ask for its translation.
+ * The device looks at its area at once, and does not ask for its translation.
  */
 void vhc_port_start_queue(struct vhc_port *port, unsigned int index)
 {
-	const struct vhc_driver *driver = &port->queue[index].driver;
+	const struct vhc_area *area = port->queue[index].driver.area;
 
 	if (port->iommu.alias)
-		vhc_iommu_map(&port->iommu, driver->ring +
-			      ((char *)driver->used - (char *)driver->desc),
-			      sizeof(*driver->used));
+		vhc_iommu_map(&port->iommu, area[VHC_DEVICE_AREA].addr, 4);
 	vhc_net_set_backend(&port->dev, index, port->tap.fd);
 }
 
@@ -178,7 +175,7 @@ void vhc_port_start_queue(struct vhc_port *port, unsigned int index)
  * @port: the port.
  * @index: VHC_RX or VHC_TX.
  *
- * Return: where the device stopped in the available ring.
+ * Return: where the device stopped, as vhc_driver_base() has it.
  */
 unsigned int vhc_port_stop_queue(struct vhc_port *port, unsigned int index)
 {

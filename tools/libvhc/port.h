@@ -46,7 +46,7 @@ struct vhc_queue {
  * @mem_size: bytes of guest memory; 0 means 64 MiB.
  * @table_max: descriptors in an indirect table; 0: no indirect tables.
  * @queue_len: frames that the tap holds for the guest; 0 means 1000.
- * @base: index at which both rings begin.
+ * @base: how much went through both rings before, see vhc_driver_rewind().
  * @fifo: see &struct vhc_driver.
  * @backend: what carries the frames.
  * @iommu: translations that an IOMMU gives the device at a time, with

@@ -69,6 +69,8 @@ static void open_tap(struct vhc_tap *tap)
 
 	if (tap->backend == VHC_TAP_WAITING)
 		ifr.ifr_flags |= IFF_BACKPRESSURE;
+	if (tap->backend == VHC_TAP_FRAGS)
+		ifr.ifr_flags |= IFF_NAPI | IFF_NAPI_FRAGS;
 	ifr.ifr_flags |= tap->backend == VHC_TUN ? IFF_TUN : IFF_TAP;
 	if (tap->backend != VHC_TAP_BARE)
 		ifr.ifr_flags |= IFF_VNET_HDR;
@@ -277,6 +279,15 @@ void vhc_tap_destroy(struct vhc_tap *tap)
 void vhc_tap_set_up(const struct vhc_tap *tap, bool up)
 {
 	set_up(tap->name, up);
+}
+
+/**
+ * vhc_tap_wait_until_running() - after its other end came up
+ * @tap: the tap, or the far end of a veth pair.
+ */
+void vhc_tap_wait_until_running(const struct vhc_tap *tap)
+{
+	wait_until_running(tap->name);
 }
 
 /**

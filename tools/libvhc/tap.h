@@ -17,6 +17,7 @@
  * enum vhc_backend - what carries a port's frames
  * @VHC_TAP: a tap, with a virtio-net header before each frame.
  * @VHC_TAP_WAITING: a tap whose senders wait while it is full, where the kernel can do that.
+ * @VHC_TAP_FRAGS: a tap whose frames go through NAPI in fragments (IFF_NAPI_FRAGS).
  * @VHC_TAP_BARE: a tap without; the device makes the header (VHOST_NET_F_VIRTIO_NET_HDR).
  * @VHC_PACKET: a raw packet socket at one end of a veth pair; the same.
  * @VHC_TUN: a tun device: IP packets with a virtio-net header.
@@ -26,6 +27,7 @@
 enum vhc_backend {
 	VHC_TAP,
 	VHC_TAP_WAITING,
+	VHC_TAP_FRAGS,
 	VHC_TAP_BARE,
 	VHC_PACKET,
 	VHC_TUN,
@@ -56,6 +58,7 @@ void vhc_tap_destroy(struct vhc_tap *tap);
 void vhc_tap_set_up(const struct vhc_tap *tap, bool up);
 bool vhc_tap_can_wait(const struct vhc_tap *tap);
 bool vhc_tap_offload_tunnels(const struct vhc_tap *tap);
+void vhc_tap_wait_until_running(const struct vhc_tap *tap);
 void vhc_tap_set_sndbuf(const struct vhc_tap *tap, int bytes);
 void vhc_tap_attach(struct vhc_tap *tap, uint16_t protocol);
 void vhc_tap_detach(struct vhc_tap *tap);

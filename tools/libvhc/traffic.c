@@ -450,7 +450,8 @@ static bool tx_receive(struct flow *flow)
 
 /* ---- RX ---- */
 
-static bool rx_post(struct flow *flow, unsigned int chains)
+/* Makes buffers available; whoever calls it publishes them. */
+static unsigned int rx_add(struct flow *flow, unsigned int chains)
 {
 	struct vhc_traffic *traffic = flow->traffic;
 	unsigned int posted;
@@ -465,9 +466,13 @@ static bool rx_post(struct flow *flow, unsigned int chains)
 		if (posted % BATCH == BATCH - 1)
 			vhc_driver_publish(&flow->queue->driver);
 	}
-	if (posted)
-		publish(flow);
 	return posted;
+}
+
+static void rx_post(struct flow *flow, unsigned int chains)
+{
+	if (rx_add(flow, chains))
+		publish(flow);
 }
 
 static bool rx_send_one(struct flow *flow)
@@ -660,8 +665,8 @@ static bool sleep_until_signal(struct vhc_traffic *traffic)
 
 static void explain_stall(struct vhc_traffic *traffic)
 {
-	const struct vhc_driver *rx = &traffic->port->queue[VHC_RX].driver;
-	const struct vhc_driver *tx = &traffic->port->queue[VHC_TX].driver;
+	struct vhc_driver *rx = &traffic->port->queue[VHC_RX].driver;
+	struct vhc_driver *tx = &traffic->port->queue[VHC_TX].driver;
 
 	trouble(traffic,
 		"nothing happened for %u ms; RX avail %u used %u taken %u, TX avail %u used %u taken %u",
@@ -674,11 +679,11 @@ static void explain_stall(struct vhc_traffic *traffic)
 static void restart_queue(struct vhc_traffic *traffic, unsigned int index)
 {
 	struct vhc_port *port = traffic->port;
-	uint16_t base = vhc_port_stop_queue(port, index);
-	uint16_t used = vhc_driver_used_idx(&port->queue[index].driver);
+	unsigned int base = vhc_port_stop_queue(port, index);
+	unsigned int used = vhc_driver_base(&port->queue[index].driver);
 
 	if (base != used)
-		trouble(traffic, "queue %u stopped at base %u, but %u chains were given back",
+		trouble(traffic, "queue %u stopped at base %#x, but chains were given back up to %#x",
 			index, base, used);
 	vhc_set_vring_base(&port->dev, index, base);
 	vhc_port_start_queue(port, index);
@@ -762,6 +767,15 @@ static void rx_drop_chains(struct flow *flow)
 	}
 }
 
+static void wait_until_back(struct flow *flow, unsigned int chains)
+{
+	const uint64_t before = flow->queue->signals;
+
+	if (!vhc_queue_wait(flow->queue, chains, flow->traffic->config.stall_ms))
+		explain_stall(flow->traffic);
+	flow->report->signals += flow->queue->signals - before;
+}
+
 /* Fills the tap's queue, then makes the buffers available, then waits for all frames. */
 static void rx_burst(struct vhc_traffic *traffic, unsigned int frames)
 {
@@ -771,8 +785,7 @@ static void rx_burst(struct vhc_traffic *traffic, unsigned int frames)
 	for (i = 0; i < frames; i++)
 		rx_send_one(flow);
 	rx_post(flow, chains);
-	if (!vhc_queue_wait(flow->queue, chains, traffic->config.stall_ms))
-		explain_stall(traffic);
+	wait_until_back(flow, chains);
 	rx_drop_chains(flow);
 }
 
@@ -785,9 +798,50 @@ static void run_rx_measurement(struct vhc_traffic *traffic)
 		rx_burst(traffic, burst);
 }
 
+/*
+ * The same with as many frames to send: both queues have their work when the device is told of the
+ * first one's, and both signals are wanted before.
+ */
+static void both_burst(struct vhc_traffic *traffic, unsigned int frames)
+{
+	struct flow *rx = &traffic->flow[VHC_RX], *tx = &traffic->flow[VHC_TX];
+	unsigned int i, chains = frames * chains_per_frame(traffic);
+
+	for (i = 0; i < frames; i++)
+		rx_send_one(rx);
+	for (i = 0; i < frames; i++)
+		send_one_tx(tx);
+	rx_add(rx, chains);
+	vhc_driver_enable_call_after(&rx->queue->driver, chains);
+	vhc_driver_enable_call_after(&tx->queue->driver, frames);
+	vhc_driver_publish(&tx->queue->driver);
+	publish(rx);
+	publish(tx);
+	wait_until_back(rx, chains);
+	wait_until_back(tx, frames);
+	rx_drop_chains(rx);
+	tx_reap(tx);
+}
+
+static void run_measurement_of_both(struct vhc_traffic *traffic)
+{
+	const struct flow *rx = &traffic->flow[VHC_RX], *tx = &traffic->flow[VHC_TX];
+	unsigned int burst = burst_of(traffic);
+	uint64_t left;
+
+	if (burst > tx->slot_num)
+		burst = tx->slot_num;
+	while (rx->report->sent < rx->goal && !traffic->report.trouble[0]) {
+		left = rx->goal - rx->report->sent;
+		both_burst(traffic, left < burst ? left : burst);
+	}
+}
+
 static void run_measurement(struct vhc_traffic *traffic, uint64_t start)
 {
-	if (active(traffic, VHC_RX))
+	if (active(traffic, VHC_RX) && active(traffic, VHC_TX))
+		run_measurement_of_both(traffic);
+	else if (active(traffic, VHC_RX))
 		run_rx_measurement(traffic);
 	else
 		run_checked(traffic, start);
@@ -823,6 +877,7 @@ bool vhc_traffic_run(struct vhc_traffic *traffic)
 	traffic->report.nanoseconds += now_ns() - start;
 	vhc_workers_settle(&after, 1000);
 	traffic->report.worker_ns += after.nanoseconds - before.nanoseconds;
+	traffic->report.busiest_ns += vhc_workers_busiest(&before, &after);
 	traffic->report.workers = after.count;
 	close_account(traffic);
 	return vhc_report_clean(&traffic->report);

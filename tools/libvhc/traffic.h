@@ -34,7 +34,7 @@
  * @restart_every: stop and restart both queues after so many frames; 0: never.
  * @measure: find out what the device costs: nobody listens behind the tap, RX frames are
  *	put into the tap's queue before the buffers are made available, and content is not
- *	checked. Not with @any_layout or both directions.
+ *	checked. Both directions get as many frames, and start at once. Not with @any_layout.
  * @stall_ms: give up when nothing happened for so long; 0 means 20 s.
  */
 struct vhc_traffic_config {
@@ -91,6 +91,7 @@ struct vhc_flow_report {
  * @restarts: times that the queues were stopped and restarted.
  * @nanoseconds: that vhc_traffic_run() took, in all.
  * @worker_ns: that the device's workers were on a CPU meanwhile.
+ * @busiest_ns: that the one of them was that was most.
  * @workers: how many there are.
  * @trouble: what went wrong beside the frames; "" if nothing did.
  */
@@ -99,6 +100,7 @@ struct vhc_traffic_report {
 	uint64_t restarts;
 	uint64_t nanoseconds;
 	uint64_t worker_ns;
+	uint64_t busiest_ns;
 	unsigned int workers;
 	char trouble[256];
 };

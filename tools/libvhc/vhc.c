@@ -72,6 +72,7 @@ static const struct {
 	{ VHOST_GET_BACKEND_FEATURES, "VHOST_GET_BACKEND_FEATURES" },
 	{ VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND" },
 	{ VHOST_CUSTOM_GET_STATS_FD, "VHOST_CUSTOM_GET_STATS_FD" },
+	{ VHOST_CUSTOM_SET_MODERATION, "VHOST_CUSTOM_SET_MODERATION" },
 };
 
 /* Why an ioctl usually fails; request 0 stands for any. The first match counts. */
@@ -84,11 +85,12 @@ static const struct {
 	{ VHOST_SET_OWNER, ENOMEM, "the kernel could not start a worker thread" },
 	{ VHOST_SET_FEATURES, EOPNOTSUPP,
 	  "a feature that the device does not offer; ask for fewer with --features" },
+	{ VHOST_SET_FEATURES, EBUSY, "a queue runs; set its backend to -1 first" },
 	{ VHOST_SET_FEATURES, EFAULT, "LOG_ALL without a valid log: set its base first" },
 	{ VHOST_SET_BACKEND_FEATURES, EOPNOTSUPP, "a backend feature that is not offered" },
 	{ VHOST_SET_MEM_TABLE, E2BIG, "more regions than vhost's max_mem_regions" },
 	{ VHOST_SET_MEM_TABLE, EFAULT, "a region is empty, wraps, or is not user memory" },
-	{ VHOST_SET_VRING_NUM, EINVAL, "a ring size is a power of 2 up to 32768" },
+	{ VHOST_SET_VRING_NUM, EINVAL, "a ring has up to 32768 entries, a split one 2^n" },
 	{ VHOST_SET_VRING_NUM, EBUSY, "the queue runs; set its backend to -1 first" },
 	{ VHOST_SET_VRING_BASE, EBUSY, "the queue runs; set its backend to -1 first" },
 	{ VHOST_SET_VRING_ADDR, EINVAL, "a ring address is misaligned or is not user memory" },
@@ -213,7 +215,8 @@ static const struct {
 	{ "event_idx", VHC_F_EVENT_IDX },
 	{ "version_1", VHC_F_VERSION_1 },
 	{ "access_platform", VHC_F_ACCESS_PLATFORM },
-	{ "in_order", 1ULL << VIRTIO_F_IN_ORDER },
+	{ "ring_packed", VHC_F_RING_PACKED },
+	{ "in_order", VHC_F_IN_ORDER },
 	{ "ring_reset", VHC_F_RING_RESET },
 };
 
@@ -922,4 +925,36 @@ int vhc_get_stats_fd(const struct vhc_dev *dev, unsigned int index)
 
 	check(dev, VHOST_CUSTOM_GET_STATS_FD, fd < 0 ? fd : 0);
 	return fd;
+}
+
+/**
+ * __vhc_set_moderation() - VHOST_CUSTOM_SET_MODERATION
+ * @dev: the device.
+ * @index: queue.
+ * @chains: see &struct vhost_custom_moderation.
+ * @usecs: see there.
+ *
+ * Return: 0 or -errno.
+ */
+int __vhc_set_moderation(const struct vhc_dev *dev, unsigned int index, unsigned int chains,
+			 unsigned int usecs)
+{
+	struct vhost_custom_moderation moderation = {
+		.index = index, .chains = chains, .usecs = usecs,
+	};
+
+	return __vhc_ioctl(dev, VHOST_CUSTOM_SET_MODERATION, &moderation);
+}
+
+/**
+ * vhc_set_moderation() - VHOST_CUSTOM_SET_MODERATION, or give up
+ * @dev: the device; /dev/vhost-custom.
+ * @index: queue.
+ * @chains: see &struct vhost_custom_moderation.
+ * @usecs: see there.
+ */
+void vhc_set_moderation(const struct vhc_dev *dev, unsigned int index, unsigned int chains,
+			unsigned int usecs)
+{
+	check(dev, VHOST_CUSTOM_SET_MODERATION, __vhc_set_moderation(dev, index, chains, usecs));
 }

@@ -26,6 +26,9 @@
 #include "uapi/vhost_custom.h"
 
 /* What the headers of older systems lack. The numbers are fixed by the kernel's ABI. */
+#ifndef VIRTIO_F_RING_PACKED
+#define VIRTIO_F_RING_PACKED 34
+#endif
 #ifndef VIRTIO_F_IN_ORDER
 #define VIRTIO_F_IN_ORDER 35
 #endif
@@ -76,6 +79,8 @@ enum {
 #define VHC_F_EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)
 #define VHC_F_VERSION_1 (1ULL << VIRTIO_F_VERSION_1)
 #define VHC_F_ACCESS_PLATFORM (1ULL << VIRTIO_F_ACCESS_PLATFORM)
+#define VHC_F_RING_PACKED (1ULL << VIRTIO_F_RING_PACKED)
+#define VHC_F_IN_ORDER (1ULL << VIRTIO_F_IN_ORDER)
 #define VHC_F_RING_RESET (1ULL << VIRTIO_F_RING_RESET)
 /* Of a port's configuration: features 65 and 67, GUEST and HOST_UDP_TUNNEL_GSO. */
 #define VHC_F_UDP_TUNNEL (1ULL << 63)
@@ -128,6 +133,8 @@ void vhc_set_vring_busyloop_timeout(const struct vhc_dev *dev, unsigned int inde
 unsigned int vhc_get_vring_busyloop_timeout(const struct vhc_dev *dev, unsigned int index);
 void vhc_net_set_backend(const struct vhc_dev *dev, unsigned int index, int fd);
 int vhc_get_stats_fd(const struct vhc_dev *dev, unsigned int index);
+void vhc_set_moderation(const struct vhc_dev *dev, unsigned int index, unsigned int chains,
+			unsigned int usecs);
 
 /* the same, returning -errno */
 int __vhc_get_features(const struct vhc_dev *dev, uint64_t *features);
@@ -163,5 +170,7 @@ int __vhc_get_vring_worker(const struct vhc_dev *dev, unsigned int index,
 int __vhc_set_fork_from_owner(const struct vhc_dev *dev, uint8_t value);
 int __vhc_get_fork_from_owner(const struct vhc_dev *dev, uint8_t *value);
 int __vhc_get_stats_fd(const struct vhc_dev *dev, unsigned long index);
+int __vhc_set_moderation(const struct vhc_dev *dev, unsigned int index, unsigned int chains,
+			 unsigned int usecs);
 
 #endif

@@ -42,6 +42,10 @@ static void add_thread(struct vhc_workers *workers, const char *dir, const char 
 		return;		/* gone by now */
 	slurp(dir, name, "stat", text, sizeof(text));
 	state = strrchr(text, ')');
+	if (workers->count < VHC_WORKERS_MAX)
+		workers->each[workers->count] = (struct vhc_worker) {
+			.tid = strtoul(name, NULL, 10), .nanoseconds = ns,
+		};
 	workers->count++;
 	workers->awake += !state || strncmp(state, ") S", 3);
 	workers->nanoseconds += ns;
@@ -109,4 +113,34 @@ bool vhc_workers_settle(struct vhc_workers *workers, unsigned int timeout_ms)
 		poll(NULL, 0, SETTLE_MS);
 	}
 	return false;
+}
+
+static uint64_t nanoseconds_of(const struct vhc_workers *workers, unsigned int tid)
+{
+	unsigned int i;
+
+	for (i = 0; i < VHC_WORKERS_MAX && i < workers->count; i++)
+		if (workers->each[i].tid == tid)
+			return workers->each[i].nanoseconds;
+	return 0;
+}
+
+/**
+ * vhc_workers_busiest() - what the one did that did most
+ * @before: a look at the workers.
+ * @after: a later one.
+ *
+ * Return: its nanoseconds on a CPU between the two.
+ */
+uint64_t vhc_workers_busiest(const struct vhc_workers *before, const struct vhc_workers *after)
+{
+	uint64_t ns, most = 0;
+	unsigned int i;
+
+	for (i = 0; i < VHC_WORKERS_MAX && i < after->count; i++) {
+		ns = after->each[i].nanoseconds - nanoseconds_of(before, after->each[i].tid);
+		if (ns > most)
+			most = ns;
+	}
+	return most;
 }

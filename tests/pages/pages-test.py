@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Commands of README and docs, in the order of a page and as they are written, that no other suite
+types in: the build, and the tools while a device is busy.
+
+Runs in a host of tests/vm that has four CPUs, by tests/in-host, and prints TAP. What is of DPDK is
+../dpdk's, the packages' is ../package's, other clients' is ../clients', profiling's is ../profiling's.
+"""
+import os
+import pathlib
+import pty
+import re
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tests/lib'))
+import tap
+
+LOADED = pathlib.Path('/sys/module/vhost_custom')
+PATIENCE = 300
+CLAIMS = []
+
+
+def claim(function):
+    CLAIMS.append(function)
+    return function
+
+
+def blocks(page, section):
+    """What is indented in a section, block by block, each a list of lines without their comments."""
+    text = (TOP / page).read_text().split(f'\n## {section}\n')[1].split('\n## ')[0]
+    found = re.findall(r'(?m)(?:^ {4}.+\n)+', text + '\n')
+    return [[re.sub(r' {2,}#.*', '', line.strip()) for line in block.splitlines()] for block in found]
+
+
+def type_in(command):
+    print('#', command, flush=True)
+    done = subprocess.run(command, shell=True, cwd=TOP, text=True, errors='replace', check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=PATIENCE)
+    assert done.returncode == 0, f'{command}: {done.returncode}: {done.stdout[-2000:]}'
+    return done.stdout
+
+
+def watch(command):
+    """A display, in a terminal, until it shows something; then it is told to end."""
+    print('#', command, flush=True)
+    ours, its = pty.openpty()
+    with subprocess.Popen(command.split(), cwd=TOP, env={**os.environ, 'TERM': 'xterm'},
+                          stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        said = os.read(ours, 4096)
+        os.write(ours, b'q')
+        try:
+            while chunk := os.read(ours, 4096):
+                said += chunk
+        except OSError:     # Nobody is at its other end any more.
+            pass
+        os.close(ours)
+    assert process.returncode == 0, f'{command}: {process.returncode}: {said}'
+    return said.decode(errors='replace')
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+@claim
+def readme_builds_loads_and_installs():
+    type_in('rmmod vhost_custom')
+    [commands] = blocks('README.md', 'Build')
+    assert [line.split()[:2] for line in commands] == [['make'], ['make', 'load'], ['make', 'install']]
+    for command in commands:
+        type_in(command)
+    assert LOADED.exists()
+    assert '/lib/modules/' in type_in('modinfo -n vhost_custom')
+    type_in('make unload')
+    assert not LOADED.exists()
+    type_in('modprobe vhost_custom')
+    assert '/usr/local/' in type_in('command -v vhc-top')
+
+
+def is_worker(pid, tid):
+    name = pathlib.Path(f'/proc/{pid}/task/{tid}/comm').read_text()
+    return name.strip() == f'vhost-{pid}'
+
+
+@claim
+def readme_looks_at_a_device_that_is_busy():
+    [commands] = blocks('README.md', 'Counters')
+    with subprocess.Popen(['tools/vhc-test', '--count', '1000000000', '--direction', 'both'], cwd=TOP,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as busy:
+        try:
+            wait_for(lambda: '"packets"' in type_in('tools/vhc-top --json') or busy.poll() is not None,
+                     'no queue')
+            said = [watch(commands[0])]
+            said += [type_in(re.sub(r'\bPID\b', str(busy.pid), command)) for command in commands[1:]]
+            cpus = sorted(list(os.sched_getaffinity(int(tid)))
+                          for tid in os.listdir(f'/proc/{busy.pid}/task') if is_worker(busy.pid, tid))
+            assert busy.poll() is None, 'vhc-test ended'
+        finally:
+            busy.kill()
+    assert len(said) == 5 and f'{busy.pid}: 1 queue pair(s) on vhost_custom' in said[1], said[1]
+    assert all(said[:4]), said
+    # The last command's.
+    assert cpus == [[2], [3]], cpus
+
+
+@claim
+def contributing_runs_one_claim():
+    [command] = blocks('docs/contributing.md', 'Run one test')[1]
+    # That boots a host like this one, with the module.
+    said = type_in(re.fullmatch(r'make shell HOST=\w+ RUN="(.*)"', command)[1])
+    assert re.search(r'(?m)^ok \d+ - rings_wrap', said) and 'not ok' not in said, said
+
+
+def main():
+    return tap.check([(function.__name__.replace('_', ' '), function) for function in CLAIMS])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

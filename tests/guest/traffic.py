@@ -34,24 +34,47 @@ def need(good, *what):
         raise Wrong(' '.join(map(str, what)))
 
 
+def host_counts(guest):
+    """What the host's IP and its end of the guest's link have counted, by name."""
+    counts = {}
+    for path in ('/proc/net/snmp', '/proc/net/netstat'):
+        lines = pathlib.Path(path).read_text().splitlines()
+        for names, values in zip(lines[::2], lines[1::2]):
+            protocol, *names = names.split()
+            counts.update((protocol + name, int(value)) for name, value in zip(names, values.split()[1:]))
+    for path in pathlib.Path('/sys/class/net', guest.link.name, 'statistics').iterdir():
+        counts[f'{guest.link.name}:{path.name}'] = int(path.read_text())
+    return counts
+
+
+def counted_since(guest, before):
+    """What a frame that got lost behind the module has left."""
+    after = host_counts(guest)
+    changed = [f'{name} {value - before.get(name, 0):+}' for name, value in after.items()
+               if value != before.get(name, 0)]
+    return 'the host counted ' + ' '.join(changed)
+
+
 def ping_guest(guest, size=56, count=2, seconds=20):
     """Host to guest and back; return the milliseconds of the fastest."""
+    before = host_counts(guest)
     # Without -U, ping asks for time stamps, for which the kernel patches itself: guest.py.
     result = subprocess.run(
         ['ping', '-n', '-U', '-q', '-i', '0.05', '-c', str(count), '-w', str(seconds * PATIENCE), '-s', str(size),
          guest.address], capture_output=True, text=True, check=False)
-    need(result.returncode == 0, f'ping of {size} bytes from the host:', result.stdout)
+    need(result.returncode == 0, f'ping of {size} bytes from the host:', result.stdout, counted_since(guest, before))
     times = re.search(r'= ([\d.]+)/', result.stdout)
     return float(times[1]) if times else 0.0
 
 
 def ping_from(guest, address, size=56, options='-c 1'):
     """Guest to ADDRESS and back."""
+    before = host_counts(guest)
     status, output = guest.run(f'ping -q -W {10 * PATIENCE} -s {size} {options} {address}')
     if status:
         # Fragments that were made and not sent got lost before the ring.
         need(False, f'ping of {size} bytes from the guest:', output,
-             guest.check('cat /proc/net/snmp'), guest.packets())
+             guest.check('cat /proc/net/snmp'), guest.packets(), counted_since(guest, before))
 
 
 def pings(guest):

@@ -16,17 +16,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / 'tests/guest'))
+sys.path[:0] = [str(TOP / 'tests/guest'), str(TOP / 'tests/lib')]
 from guest import KERNEL_OPTIONS, LAB, QEMU_SECONDS, Guest, initrd, is_emulated, read, release
 from link import ip, silence_ipv6
+from pages import blocks
 from scenario import CUSTOM, NET, Suite, claims, comment
 from traffic import Moved, need, ping_from, pings
 from wire import Qmp, Wire
 
+PAGE = 'docs/clients.md'
 PAIRS = 2
 PATIENCE = 60
 # The process of a QEMU that did not begin.
@@ -40,13 +41,6 @@ def load(path):
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader('program', loader))
     loader.exec_module(module)
     return module
-
-
-def blocks(section):
-    """What is indented in a section of the page, block by block."""
-    text = (TOP / 'docs/clients.md').read_text().split(f'\n## {section}\n')[1].split('\n## ')[0]
-    found = re.findall(r'(?m)(?:^(?: {4}.*)?\n)+', text + '\n')
-    return [textwrap.dedent(block) for block in found if block.strip()]
 
 
 def type_in(block, **variables):
@@ -160,7 +154,7 @@ class LibvirtGuest(Guest):
         off = ['svm', 'vmx']
         if is_emulated() and release() >= (7, 0):
             off += ['xsave', 'avx', 'avx2']
-        interface = blocks('libvirt')[0].replace(
+        interface = blocks(PAGE, 'libvirt')[0].replace(
             '<source', f"<mac address='{self.mac}'/><alias name='ua-nic'/><source", 1)
         return DOMAIN.format(pairs=PAIRS, kernel=LAB / 'vmlinux', initrd=initrd(), cmdline=KERNEL_OPTIONS,
                              cpu=''.join(f"<feature policy='disable' name='{name}'/>" for name in off),
@@ -217,7 +211,7 @@ def libvirt(run):
     guest.start()
     comment(f'domain: {time.monotonic() - began:.0f} s')
     guest.wait_for_boot()
-    need(f'{PAIRS} queue pair(s) on vhost_custom' in type_in(blocks('libvirt')[1]), 'vhc-top: no pairs')
+    need(f'{PAIRS} queue pair(s) on vhost_custom' in type_in(blocks(PAGE, 'libvirt')[1]), 'vhc-top: no pairs')
     run.claim('a domain with the interface of the page runs on the module')
     moved = Moved(guest)
     pings(guest)
@@ -266,7 +260,7 @@ class Carried:
 
 def guest_without_a_machine():
     """The page's."""
-    command = blocks('A guest without a virtual machine')[0].replace('\\\n', ' ')
+    command = blocks(PAGE, 'A guest without a virtual machine')[0].replace('\\\n', ' ')
     return load('tests/dpdk/dpdk-test.py').Testpmd(command)
 
 
@@ -276,7 +270,7 @@ def on_the_tap(section, *frames):
     """
     with guest_without_a_machine() as pmd:
         silence_ipv6('dpdk0')
-        found = blocks(section)
+        found = blocks(PAGE, section)
         need(len(found) == len(frames), section, 'has', len(found), 'blocks')
         for block, wanted in zip(found, frames):
             carried = Carried(pmd)
@@ -428,7 +422,7 @@ def vhost_counters(pid):
 @contextlib.contextmanager
 def vpn_client():
     """The page's."""
-    begin, end = blocks('OpenConnect')
+    begin, end = blocks(PAGE, 'OpenConnect')
     said = type_in(begin, NAME=VPN_NAME, PASSWORD=VPN_PASSWORD)
     pid = read('/run/openconnect.pid').strip()
     try:

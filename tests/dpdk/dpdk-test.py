@@ -23,6 +23,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tests/lib'))
 import tap
+from pages import blocks, commands
 
 CUSTOM, NET = '/dev/vhost-custom', '/dev/vhost-net'
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
@@ -298,15 +299,9 @@ def unsegmented_tcp_comes_back_in_many_descriptors(ring):
         carried(pmd, CUSTOM, [data[GSO.size:] for data in frames])
 
 
-def commands():
-    """Those of README's section, as they are written."""
-    section = (TOP / 'README.md').read_text().split('\n## DPDK\n')[1].split('\n## ')[0]
-    return re.findall(r'(?m)^    (.+)$', re.sub(r' \\\n +', ' ', section))
-
-
 @claim()
 def readme_has_commands_that_work():
-    first, *rest = commands()
+    [first], rest = map(commands, blocks('README.md', 'DPDK'))
     with Testpmd(first) as pmd:
         for command in rest:
             result = subprocess.run(command, shell=True, cwd=TOP, timeout=PATIENCE, check=False,

@@ -22,7 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / 'tests/guest'), str(TOP / 'tests/lib')]
 from guest import KERNEL_OPTIONS, LAB, QEMU_SECONDS, Guest, initrd, is_emulated, read, release
 from link import ip, silence_ipv6
-from pages import blocks
+from pages import blocks, commands
 from scenario import CUSTOM, NET, Suite, claims, comment
 from traffic import Moved, need, ping_from, pings
 from wire import Qmp, Wire
@@ -412,9 +412,18 @@ def vpn_server():
             sh('ip netns del vpn')
 
 
+def vhost_descriptors(pid):
+    found = []
+    for fd in pathlib.Path(f'/proc/{pid}/fd').iterdir():
+        with contextlib.suppress(FileNotFoundError):    # it was closed meanwhile
+            if os.readlink(fd) == NET:
+                found.append(fd)
+    return found
+
+
 def vhost_counters(pid):
     """Of the process's only vhost device."""
-    fds = [fd for fd in pathlib.Path(f'/proc/{pid}/fd').iterdir() if os.readlink(fd) == NET]
+    fds = vhost_descriptors(pid)
     need(len(fds) == 1, 'openconnect has', len(fds), NET)
     return dict(re.findall(r'(?m)^((?:rx|tx)_\w+):\t(\d+)$', read(f'/proc/{pid}/fdinfo/{fds[0].name}')))
 
@@ -423,10 +432,16 @@ def vhost_counters(pid):
 def vpn_client():
     """The page's."""
     begin, end = blocks(PAGE, 'OpenConnect')
-    said = type_in(begin, NAME=VPN_NAME, PASSWORD=VPN_PASSWORD)
+    *connect, look = commands(begin)
+    type_in('\n'.join(connect), NAME=VPN_NAME, PASSWORD=VPN_PASSWORD)
     pid = read('/run/openconnect.pid').strip()
     try:
-        yield said, pid
+        # It is in the background before it looks for a device.
+        end_of_wait = time.monotonic() + PATIENCE
+        while not vhost_descriptors(pid):
+            need(time.monotonic() < end_of_wait, 'openconnect has not opened', NET)
+            time.sleep(0.1)
+        yield type_in(look), pid
     finally:
         type_in(end)
         Daemon(int(pid)).wait(PATIENCE)

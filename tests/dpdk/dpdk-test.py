@@ -19,16 +19,15 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tests/lib'))
 import tap
 from pages import blocks, commands
+from tap import PATIENCE, need, wait_until
 
 CUSTOM, NET = '/dev/vhost-custom', '/dev/vhost-net'
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
-PATIENCE = 60
 TAP = 'dpdk0'
 GUEST, HOST = bytes.fromhex('525400990001'), bytes.fromhex('020000000001')
 EXPERIMENT, IPV4 = 0x88b5, 0x0800
@@ -54,18 +53,6 @@ def claim(*variants):
             CLAIMS.append((name, functools.partial(function, *arguments)))
         return function
     return add
-
-
-def need(good, *what):
-    if not good:
-        raise AssertionError(' '.join(map(str, what)))
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        need(time.monotonic() < end, 'no', what(), 'in', PATIENCE, 's')
-        time.sleep(0.05)
 
 
 class Testpmd:

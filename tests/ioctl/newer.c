@@ -13,8 +13,6 @@
 #include "port.h"
 #include "traffic.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { WORDS = 4, CANARY = 0x5a };
 
 /* Fields of a struct vhost_features_array, with a word behind them. */
@@ -22,11 +20,6 @@ struct array {
 	uint64_t count;
 	uint64_t word[WORDS + 1];
 };
-
-static void opened(struct vhc_dev *dev, const struct variant *variant)
-{
-	vhc_open(dev, variant->device);
-}
 
 static int get_array(const struct vhc_dev *dev, struct array *array, uint64_t count)
 {
@@ -41,7 +34,7 @@ static void an_array_of_features_has_as_many_words_as_asked(const struct variant
 	struct vhc_dev dev;
 	unsigned int count, i;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	memset(&untouched, CANARY, sizeof(untouched));
 	for (count = 0; count <= WORDS; count++) {
 		assert_result(get_array(&dev, &array, count), 0);
@@ -66,7 +59,7 @@ static void an_array_of_features_is_set_like_one_word(const struct variant *vari
 	struct vhc_dev dev;
 	unsigned int i;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	assert_result(__vhc_ioctl(&dev, VHOST_SET_FEATURES_ARRAY, &array), 0);
 	array.count = 0;
 	assert_result(__vhc_ioctl(&dev, VHOST_SET_FEATURES_ARRAY, &array), 0);
@@ -88,7 +81,7 @@ static void an_array_of_features_is_bounded(const struct variant *variant)
 	static uint64_t words[1 + 513];
 	struct vhc_dev dev;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	words[0] = 512;
 	assert_result(__vhc_ioctl(&dev, VHOST_GET_FEATURES_ARRAY, words), 0);
 	assert_result(__vhc_ioctl(&dev, VHOST_SET_FEATURES_ARRAY, words), 0);
@@ -104,7 +97,7 @@ static void an_array_that_cannot_be_read_is_a_fault(const struct variant *varian
 {
 	struct vhc_dev dev;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	assert_result(__vhc_ioctl(&dev, VHOST_GET_FEATURES_ARRAY, (void *)8), -EFAULT);
 	assert_result(__vhc_ioctl(&dev, VHOST_SET_FEATURES_ARRAY, (void *)8), -EFAULT);
 }
@@ -162,7 +155,7 @@ static void only_an_owner_has_workers(const struct variant *variant)
 	struct vhc_dev dev;
 	int result;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	result = __vhc_new_worker(&dev, &worker);
 	assert_true(result == -EINVAL || result == -EPERM);
 }
@@ -173,7 +166,7 @@ static void moderation_needs_no_owner_and_has_limits(const struct variant *varia
 	unsigned int queue;
 	struct vhc_dev dev;
 
-	opened(&dev, variant);
+	vhc_open(&dev, variant->device);
 	for (queue = 0; queue < VHC_QUEUES; queue++) {
 		assert_result(__vhc_set_moderation(&dev, queue, 0, 0), 0);
 		assert_result(__vhc_set_moderation(&dev, queue, 0, 1), 0);
@@ -192,7 +185,7 @@ static void moderation_needs_no_owner_and_has_limits(const struct variant *varia
 	assert_result(__vhc_ioctl(&dev, VHOST_CUSTOM_SET_MODERATION, (void *)8), -EFAULT);
 }
 
-const struct claim newer_claims[] = {
+static const struct claim claims[] = {
 	ON(ON_VHOST_CUSTOM, an_array_of_features_has_as_many_words_as_asked),
 	ON(ON_VHOST_CUSTOM, an_array_of_features_is_set_like_one_word),
 	ON(ON_VHOST_CUSTOM, an_array_of_features_is_bounded),
@@ -202,4 +195,4 @@ const struct claim newer_claims[] = {
 	ON(ON_VHOST_CUSTOM, moderation_needs_no_owner_and_has_limits),
 };
 
-const size_t newer_claim_num = ARRAY_SIZE(newer_claims);
+const struct part about_newer = PART(claims);

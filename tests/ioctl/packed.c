@@ -153,7 +153,7 @@ static void a_base_of_one_side_means_both(const struct variant *variant)
 #define ABOUT(claim) OF(PACKED, ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, 0, claim)
 
 /* README: "packed virtqueues" */
-const struct claim packed_claims[] = {
+static const struct claim claims[] = {
 	ABOUT(packed_rings_have_any_size_up_to_32768),
 	ABOUT(an_odd_size_is_busy_while_running),
 	ABOUT(a_split_ring_of_an_odd_size_never_runs),
@@ -163,4 +163,4 @@ const struct claim packed_claims[] = {
 	ABOUT(a_base_of_one_side_means_both),
 };
 
-const size_t packed_claim_num = ARRAY_SIZE(packed_claims);
+const struct part about_packed = PART(claims);

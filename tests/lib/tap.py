@@ -1,10 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Claims that are functions, checked one after the other: what they find, as TAP.
+"""Claims that are functions, checked one after the other: what they find, as TAP; and what they ask.
 
 Callers: the suites in Python, but those of guests, which scenario.py runs.
 """
 import time
 import traceback
+
+# Seconds for what takes no time, on a host that is emulated.
+PATIENCE = 60
+
+
+def need(good, *what):
+    if not good:
+        raise AssertionError(' '.join(map(str, what)))
+
+
+def wait_until(condition, what):
+    """@what: what has to be there, in words, or a function that says it when it is too late."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        need(time.monotonic() < end, 'no', what() if callable(what) else what, 'in', PATIENCE, 's')
+        time.sleep(0.05)
 
 
 def check(claims):

@@ -21,13 +21,13 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tests/lib'))
 import tap
+from tap import PATIENCE, need, wait_until
 
 VHC_TOP, VHC_TEST, VHC_PIN = (TOP / 'tools' / name for name in ('vhc-top', 'vhc-test', 'vhc-pin'))
 SET_OWNER = 0xaf01
 VHC_MODERATION = TOP / 'tools/vhc-moderation'
 LATENCY = pathlib.Path('/sys/module/vhost_custom/parameters/latency')
 STATE = pathlib.Path('/sys/kernel/debug/vhost_custom')
-PATIENCE = 60
 PIDFD_GETFD = 438
 CLAIMS = []
 
@@ -35,18 +35,6 @@ CLAIMS = []
 def claim(function):
     CLAIMS.append(function)
     return function
-
-
-def need(good, *what):
-    if not good:
-        raise AssertionError(' '.join(map(str, what)))
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        need(time.monotonic() < end, 'no', what, 'in', PATIENCE, 's')
-        time.sleep(0.05)
 
 
 class Guest:

@@ -94,8 +94,8 @@ enum vhc_poll vhc_poll_wait(struct vhc_queue *queue)
 	bool early;
 
 	lockdep_assert_held(&queue->vq.mutex);
-	/* A fixed time begins with each run. Else one wait may be that of several runs. */
-	if (!polling->since || (fixed && !polling->active))
+	/* One wait may be that of several runs. */
+	if (!polling->since)
 		polling->since = now;
 	if (!polling->until)
 		polling->until = now + min_t(u64, fixed ?: max_ns(), HELD_NS);
@@ -110,7 +110,8 @@ enum vhc_poll vhc_poll_wait(struct vhc_queue *queue)
 		cpu_relax();
 		return VHC_POLL_ON;
 	}
-	if (early || polling->active)
+	/* A fixed time that is over was polled, if not by this run. */
+	if (fixed || early || polling->active)
 		count(queue, false);
 	polling->active = false;
 	if (fixed)

@@ -243,6 +243,28 @@ static void a_run_polls_no_longer_than_one_wait(const struct variant *variant)
 	close_polling(&rig);
 }
 
+/* Its time is that of several runs, each of which hands the queue on to the next one. */
+static void a_poll_of_several_runs_ends(const struct variant *variant)
+{
+	enum { TIMEOUT_US = 25000, RUN_US = 10000, FRAMES = 5 };
+	uint64_t buffer;
+	unsigned int i;
+	struct rig rig;
+
+	buffer = open_polling(&rig, variant, 0);
+	vhc_set_vring_busyloop_timeout(&rig.port.dev, VHC_TX, TIMEOUT_US);
+	for (i = 1; i <= FRAMES; i++) {
+		exchange(&rig, VHC_TX, buffer);
+		while (vhc_stat(&rig.port.dev, VHC_TX, "poll_misses") < i)
+			usleep(TIMEOUT_US);
+	}
+	rig_settle();
+	expect(&rig, VHC_TX, "poll_misses", FRAMES);
+	assert_in_range(vhc_stat(&rig.port.dev, VHC_TX, "requeues"), 0,
+			FRAMES * (TIMEOUT_US / RUN_US + 1));
+	close_polling(&rig);
+}
+
 static void a_queue_that_was_stopped_begins_anew(const struct variant *variant)
 {
 	uint64_t buffer;
@@ -274,6 +296,7 @@ const struct claim poll_claims[] = {
 	     a_poll_is_not_the_other_queue_s_loss),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, poll_us_holds_where_it_is_set),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_run_polls_no_longer_than_one_wait),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_poll_of_several_runs_ends),
 	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1, 0, a_queue_that_was_stopped_begins_anew),
 };
 

@@ -33,17 +33,34 @@ static bool has_tunnel(const struct sk_buff *skb)
 	return skb_shinfo(skb)->gso_type & (SKB_GSO_UDP_TUNNEL | SKB_GSO_UDP_TUNNEL_CSUM);
 }
 
+/* The device that counts the frames is not this socket's, or not any more. */
+static void device_forget(struct vhc_rx *rx)
+{
+	/* vhc_rx_count_drops() may look at it now. */
+	WRITE_ONCE(rx->tun.dev, NULL);
+	rx->direct = 0;
+}
+
 /**
  * vhc_skb_is_proof() - may frames go directly after this one, if recvmsg() delivers it?
  * @queue: the RX queue.
  * @frame: from the ring of its socket.
+ *
+ * A frame of another device shows that sock.c found a namesake of the right one.
  */
-bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame)
+bool vhc_skb_is_proof(struct vhc_queue *queue, void *frame)
 {
 	const struct sk_buff *skb = frame;
+	struct vhc_rx *rx = &queue->rx;
 
-	return kernel_is_known() && frame && !tun_is_xdp_frame(frame) &&
-	       queue->rx.tun.dev && skb->dev == queue->rx.tun.dev &&
+	if (!frame || tun_is_xdp_frame(frame) || !rx->tun.dev)
+		return false;
+	if (unlikely(skb->dev != rx->tun.dev)) {
+		vhc_skb_end(queue);
+		device_forget(rx);
+		return false;
+	}
+	return kernel_is_known() &&
 	       queue->sock_hdr_len && queue->sock_hdr_len != VHC_TUNNEL_HEADER &&
 	       !skb_vlan_tag_present(skb) && !has_tunnel(skb);
 }
@@ -170,11 +187,8 @@ void vhc_skb_begin(struct vhc_queue *queue)
 {
 	struct vhc_rx *rx = &queue->rx;
 
-	if (rx->direct && !vhc_tun_is_there(&rx->tun)) {
-		/* vhc_rx_count_drops() may look at it now. */
-		WRITE_ONCE(rx->tun.dev, NULL);
-		rx->direct = 0;
-	}
+	if (rx->direct && !vhc_tun_is_there(&rx->tun))
+		device_forget(rx);
 }
 
 /**

@@ -78,18 +78,31 @@ struct ptr_ring *vhc_sock_ring(struct socket *sock)
 	return IS_ERR(ring) ? NULL : ring;
 }
 
-/* tun tells nobody but its fdinfo which device a file is attached to. */
+static bool is_tun(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun");
+}
+
+/*
+ * tun tells nobody but its fdinfo which device a file is attached to, and that by name: the device
+ * may be in another network namespace, and have a namesake here.
+ */
 static struct net_device *tun_device(struct file *file, struct net *net)
 {
 	char text[64] = "", name[IFNAMSIZ];
 	struct seq_file m = { .buf = text, .size = sizeof(text) - 1 };
+	struct net_device *dev;
 
 	if (!file->f_op->show_fdinfo)
 		return NULL;
 	file->f_op->show_fdinfo(&m, file);
 	if (sscanf(text, "iff:\t%15s", name) != 1)
 		return NULL;
-	return dev_get_by_name(net, name);
+	dev = dev_get_by_name(net, name);
+	if (!dev || is_tun(dev))
+		return dev;
+	dev_put(dev);
+	return NULL;
 }
 
 static void packet_device_name(struct socket *sock, char *name)
@@ -156,7 +169,8 @@ unsigned int vhc_sock_device_name(struct file *file, char *name)
  * vhc_sock_is_ethernet() - does a socket take Ethernet frames by TUN_MSG_PTR?
  * @sock: from vhc_sock_get().
  * @tun: filled with its device, if it is one of tun; all zeros if not, or if it is not found,
- *	as it is in another network namespace than its file.
+ *	as it is in another network namespace than its file. There, a tun device of the same name
+ *	may be found instead: see vhc_skb_is_proof().
  *
  * A tun device (IFF_TUN) carries IP packets, and would take what is in a batch for Ethernet
  * frames. It has no link-layer header, whatever type its owner gave it (TUNSETLINK).

@@ -438,7 +438,7 @@ void vhc_tun_count(const struct vhc_tun *tun, unsigned int packets, unsigned int
 
 /* skb.c: frames that go past the socket's recvmsg(); on the worker, under vq.mutex */
 void vhc_skb_begin(struct vhc_queue *queue);
-bool vhc_skb_is_proof(const struct vhc_queue *queue, void *frame);
+bool vhc_skb_is_proof(struct vhc_queue *queue, void *frame);
 bool vhc_skb_is_gso(void *frame);
 int vhc_skb_deliver(struct vhc_queue *queue, void *frame, const struct iovec *iov,
 		    unsigned int chains);

@@ -560,6 +560,7 @@ int main(int argc, char **argv)
 	claims_add(iommu_claims, iommu_claim_num);
 	claims_add(log_claims, log_claim_num);
 	claims_add(moderation_claims, moderation_claim_num);
+	claims_add(netns_claims, netns_claim_num);
 	claims_add(poll_claims, poll_claim_num);
 	claims_add(receive_claims, receive_claim_num);
 	claims_add(state_claims, state_claim_num);

@@ -27,6 +27,8 @@ extern const struct claim log_claims[];
 extern const size_t log_claim_num;
 extern const struct claim moderation_claims[];
 extern const size_t moderation_claim_num;
+extern const struct claim netns_claims[];
+extern const size_t netns_claim_num;
 extern const struct claim poll_claims[];
 extern const size_t poll_claim_num;
 extern const struct claim receive_claims[];

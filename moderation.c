@@ -12,6 +12,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include "vhost_custom.h"
@@ -77,7 +78,7 @@ long vhc_moderation_set(struct vhc_net *net, const void __user *argp)
 	if (wish.usecs > VHOST_CUSTOM_MODERATION_MAX || (!wish.usecs && wish.chains) ||
 	    wish.padding)
 		return -EINVAL;
-	queue = &net->queue[wish.index];
+	queue = &net->queue[array_index_nospec(wish.index, VHC_QUEUES)];
 	/* A run may wait for the VMM's memory for long. */
 	if (mutex_lock_killable(&queue->vq.mutex))
 		return -EINTR;

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "vhost_custom.h"
@@ -189,6 +190,7 @@ int vhc_stats_get_fd(struct vhc_net *net, unsigned long index)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
+	index = array_index_nospec(index, VHC_QUEUES);
 	file = anon_inode_getfile("vhost-custom-stats", &stats_fops, &net->queue[index], O_RDONLY);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);

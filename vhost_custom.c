@@ -341,17 +341,19 @@ static long set_backend_fd(struct vhc_net *net, unsigned int index, int fd)
 static long set_backend(struct vhc_net *net, const struct vhost_vring_file *file)
 {
 	struct socket *old;
+	unsigned int index;
 	long err = vhost_dev_check_owner(&net->dev);
 
 	if (err)
 		return err;
 	if (file->index >= VHC_QUEUES)
 		return -ENOBUFS;
+	index = array_index_nospec(file->index, VHC_QUEUES);
 	if (file->fd != VHOST_FILE_UNBIND)
-		return set_backend_fd(net, file->index, file->fd);
+		return set_backend_fd(net, index, file->fd);
 
 	/* QEMU aborts if a queue cannot be stopped. */
-	set_socket(net, file->index, NULL, &old);
+	set_socket(net, index, NULL, &old);
 	if (old)
 		vhc_worker_flush(net);
 	vhc_sock_put(old);
@@ -558,16 +560,21 @@ static int __init vhc_init(void)
 	if (err)
 		return err;
 	vhc_debugfs_init();
-	err = misc_register(&vhc_misc);
-	if (err)
-		goto err_debugfs;
+	/*
+	 * What may well fail comes first: once a node is there it may be open, and a module that
+	 * fails to load goes all the same.
+	 */
 	err = take_over();
 	if (err)
-		goto err_misc;
+		goto err_debugfs;
+	err = misc_register(&vhc_misc);
+	if (err)
+		goto err_takeover;
 	return 0;
 
-err_misc:
-	misc_deregister(&vhc_misc);
+err_takeover:
+	if (takeover)
+		misc_deregister(&vhc_misc_takeover);
 err_debugfs:
 	vhc_debugfs_exit();
 	return err;
@@ -575,9 +582,9 @@ err_debugfs:
 
 static void __exit vhc_exit(void)
 {
+	misc_deregister(&vhc_misc);
 	if (takeover)
 		misc_deregister(&vhc_misc_takeover);
-	misc_deregister(&vhc_misc);
 	vhc_debugfs_exit();
 }
 

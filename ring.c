@@ -8,6 +8,7 @@
 #include <asm/byteorder.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/uaccess.h>
 
@@ -352,6 +353,8 @@ static __always_inline unsigned int chain_append_table(struct vhc_ring *ring,
 			return VHOST_CUSTOM_BAD_NEXT + 1;
 		if (next >= count)
 			return VHOST_CUSTOM_BAD_LENGTH + 1;
+		/* Also speculatively: the table is in the kernel's memory. */
+		next = array_index_nospec(next, count);
 	}
 	return VHOST_CUSTOM_BAD_LOOP + 1;
 }
@@ -473,6 +476,8 @@ int vhc_ring_take_any(struct vhc_ring *ring, struct vhc_chain *chain, struct iov
 	fetched = &ring->fetched[ring->now.fetched_pos++];
 
 	chain->id = fetched->id;
+	if (!ring->packed && fetched->count > 1)
+		chain->id |= (fetched->count - 1) << VHC_DESCS_SHIFT;
 	if (chain_build_plain(ring, fetched, chain, iov, iov_max))
 		return 1;
 	ring->untranslated = false;
@@ -507,19 +512,26 @@ void vhc_ring_rewind(struct vhc_ring *ring)
 	vhc_ring_mark(ring);
 }
 
+/* Of a split ring it is one more than what stands in the id. */
+static unsigned int done_descs(const struct vhc_ring *ring, unsigned int i)
+{
+	return (ring->done[i].id >> VHC_DESCS_SHIFT) + !ring->packed;
+}
+
 /**
  * vhc_ring_is_exhausted() - do the chains that were filled since vhc_ring_mark() take all of it?
  * @ring: the ring.
  *
- * Then the driver has no more to make available before it gets some of them back.
+ * Then the driver has no more to make available before it gets some of them back: what is left of
+ * the ring has no room for another one like the last.
  */
 bool vhc_ring_is_exhausted(const struct vhc_ring *ring)
 {
-	unsigned int i, entries = 0;
+	unsigned int i, last = 1, entries = 0;
 
-	if (!ring->packed)
-		return ring->now.done_num - ring->mark.done_num == ring->num;
-	for (i = ring->mark.done_num; i < ring->now.done_num; i++)
-		entries += ring->done[i].id >> VHC_DESCS_SHIFT;
-	return entries == ring->num;
+	for (i = ring->mark.done_num; i < ring->now.done_num; i++) {
+		last = done_descs(ring, i);
+		entries += last;
+	}
+	return entries + last > ring->num;
 }

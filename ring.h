@@ -114,9 +114,9 @@ struct vhc_area {
 
 /**
  * struct vhc_chain - a chain of buffers, as vhc_ring_take() hands it out
- * @id: what the driver knows it by: the index of its first descriptor, or, of a packed ring, the
- *	buffer id, with the number of its descriptors above it (%VHC_DESCS_SHIFT). Valid for a
- *	bad chain too, unless @bad is %VHOST_CUSTOM_BAD_HEAD.
+ * @id: what the driver knows it by: the index of its first descriptor, with how many more it has
+ *	above it (%VHC_DESCS_SHIFT); or, of a packed ring, the buffer id, with the number of its
+ *	descriptors. Valid for a bad chain too, unless @bad is %VHOST_CUSTOM_BAD_HEAD.
  * @bad: if vhc_ring_take() returned -EBADMSG: an &enum vhost_custom_bad.
  * @out_num: segments that the device reads; they come first.
  * @in_num: segments that the device writes.

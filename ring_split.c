@@ -246,7 +246,7 @@ static __always_inline int __used_write(struct vhc_ring *ring, unsigned int coun
 			i = vhc_batch_last(ring, i, count);
 		done = ring->done + i;
 		/* Twice: an entry is aligned to 4 bytes, and may lie across two pages. */
-		unsafe_put_user(__cpu_to_virtio32(le, done->id), (__virtio32 __user *)
+		unsafe_put_user(__cpu_to_virtio32(le, (u16)done->id), (__virtio32 __user *)
 				vhc_area_at(&ring->used_area, &elem->id, scattered), fault);
 		unsafe_put_user(__cpu_to_virtio32(le, batches ? done->len & ~VHC_DONE_SKIP :
 								done->len), (__virtio32 __user *)

@@ -362,7 +362,12 @@ static bool rx_one(struct vhc_queue *queue, struct rx_run *run, u32 len)
 		return true;
 	case -ENOBUFS:
 		queue->stats.stalls++;
-		return vhc_queue_wait_for_driver(queue);
+		if (vhc_queue_wait_for_driver(queue))
+			return true;
+		/* It may wait for those that it gets back, and to be told of them. */
+		vhc_queue_publish(queue);
+		vhc_moderation_due(queue, U64_MAX);
+		return false;
 	case -EAGAIN:
 		vhc_queue_wait_for_memory(queue);
 		return false;

@@ -297,12 +297,44 @@ static void a_header_of_another_length_drops_frames(const struct variant *varian
 	rig_close(&rig);
 }
 
+/* The driver has nothing more to make available, with one descriptor left over, or none. */
+static void a_frame_that_all_of_the_ring_has_no_room_for_is_dropped(const struct variant *variant)
+{
+	enum { RING = 16, PART = 60, CHAIN_MOST = 3 };
+	const struct vhc_port_config config = { .ring_size = RING };
+	struct vhc_seg seg[CHAIN_MOST];
+	unsigned int parts, chain, i;
+	uint64_t buffer, addr;
+	struct rig rig;
+
+	for (parts = 2; parts <= CHAIN_MOST; parts++) {
+		rig_open(&rig, variant, &config);
+		buffer = vhc_mem_alloc(&rig.port.mem, RING * PART, 64);
+		rig_start(&rig);
+		for (chain = 0; chain < RING / parts; chain++) {
+			addr = buffer + chain * parts * PART;
+			for (i = 0; i < parts; i++)
+				seg[i] = (struct vhc_seg){ .addr = addr + i * PART, .len = PART };
+			assert_true(vhc_driver_add(rig_driver(&rig, VHC_RX), seg, 0, parts,
+						   addr) >= 0);
+		}
+		vhc_queue_publish(&rig.port.queue[VHC_RX]);
+		rig_send_rx(&rig, 0, RING * PART);
+		rig_send_rx(&rig, 1, 100);
+		rig_expect_rx(&rig, 1);
+		assert_int_equal(vhc_stat(&rig.port.dev, VHC_RX, "dropped"), 1);
+		rig_close(&rig);
+	}
+}
+
 const struct claim receive_claims[] = {
 	WITH(ON_BOTH, VHC_F_VERSION_1, all_layouts, every_frame_of_a_kind_looks_the_same),
 	WITH(ON_BOTH, 0, VHC_F_EVENT_IDX, every_frame_of_a_kind_looks_the_same),
 	WITH(ON_BOTH, VHC_F_VERSION_1, all_layouts, a_tap_counts_all_frames),
 	WITH(ON_BOTH, VHC_F_VERSION_1, all_layouts, a_file_may_get_another_device),
 	WITH(ON_BOTH, VHC_F_VERSION_1, all_layouts, a_header_of_another_length_drops_frames),
+	WITH(ON_VHOST_CUSTOM, VHC_F_VERSION_1 | VHC_F_MRG_RXBUF, VHC_F_EVENT_IDX,
+	     a_frame_that_all_of_the_ring_has_no_room_for_is_dropped),
 };
 
 const size_t receive_claim_num = ARRAY_SIZE(receive_claims);

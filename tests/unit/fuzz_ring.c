@@ -157,7 +157,7 @@ static void take(struct fuzz *f, unsigned int iov_max)
 		f->hand[f->held++] = chain;
 	if (ret != 1)
 		return;
-	CHECK(f->ring.packed || chain.id < f->ring.num);
+	CHECK(f->ring.packed || (u16)chain.id < f->ring.num);
 	CHECK(chain.out_num + chain.in_num <= iov_max);
 	for (i = 0; i < chain.out_num + chain.in_num; i++) {
 		u64 at = (u64)iov[i].iov_base - (u64)memory;
@@ -211,7 +211,7 @@ static void check_used(const struct fuzz *f, u16 position, const struct vhc_done
 	elem = &f->ring.used->ring[position % f->ring.num];
 	id = f->ring.little_endian ? elem->id : __builtin_bswap32(elem->id);
 	len = f->ring.little_endian ? elem->len : __builtin_bswap32(elem->len);
-	CHECK(id == done->id && len == done->len);
+	CHECK(id == (u16)done->id && len == done->len);
 }
 
 /* Each chain is given back once, with its id; with IN_ORDER, some by that of a later one. */

@@ -199,12 +199,12 @@ static void check_chain(const struct rig *rig, int ret)
 			assert_true(chain->bad != VHOST_CUSTOM_BAD_HEAD &&
 				    chain->bad != VHOST_CUSTOM_BAD_NEXT);
 		else
-			assert_true((chain->id < rig->ring.num) ==
+			assert_true(((u16)chain->id < rig->ring.num) ==
 				    (chain->bad != VHOST_CUSTOM_BAD_HEAD));
 		return;
 	}
 	assert_int_equal(ret, 1);
-	assert_true(rig->drv.packed || chain->id < rig->ring.num);
+	assert_true(rig->drv.packed || (u16)chain->id < rig->ring.num);
 	assert_true(chain->out_num + chain->in_num <= VHC_CHAIN_MAX);
 	for (i = 0; i < chain->out_num + chain->in_num; i++) {
 		check_segment(rig, &rig->iov[i], i >= chain->out_num);

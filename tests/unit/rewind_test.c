@@ -244,6 +244,36 @@ static void a_ring_is_exhausted_by_what_was_filled_since_the_mark(void **state)
 	rig_free(rig);
 }
 
+/* There is no room for another chain like the last one; of a table, one descriptor counts. */
+static void a_split_ring_is_exhausted_by_descriptors(void **state)
+{
+	enum { NUM = 16 };
+	unsigned int count, i;
+
+	(void)state;
+	for (count = 1; count <= NUM; count++) {
+		struct rig *rig = rig_new(NUM, 0, 0);
+		struct driver_buf buf[NUM];
+
+		for (i = 0; i < count; i++)
+			buf[i] = (struct driver_buf){ GPA_A + i, 1, VRING_DESC_F_WRITE };
+		rig_mark(rig);
+		for (i = 0; i < NUM / count; i++) {
+			assert_false(vhc_ring_is_exhausted(&rig->ring));
+			assert_int_equal(driver_add(&rig->drv, buf, count, NULL, 0), i * count);
+			driver_expose(&rig->drv);
+			assert_int_equal(rig_take(rig), 1);
+			assert_int_equal(rig_id(rig), i * count);
+			vhc_ring_fill(&rig->ring, &rig->chain, 1);
+		}
+		assert_true(vhc_ring_is_exhausted(&rig->ring));
+		assert_int_equal(vhc_ring_publish(&rig->ring), NUM / count);
+		for (i = 0; i < NUM / count; i++)
+			rig_expect_used(rig, i, i * count, 1);
+		rig_free(rig);
+	}
+}
+
 static void a_packed_ring_that_moved_is_fetched_again(void **state)
 {
 	unsigned int i;
@@ -272,6 +302,7 @@ static const struct test tests[] = {
 	TEST(fetched_chains_survive_a_run),
 	TEST(a_new_start_forgets_what_was_fetched),
 	TEST(a_ring_is_exhausted_by_what_was_filled_since_the_mark),
+	SPLIT_TEST(a_split_ring_is_exhausted_by_descriptors),
 	SPLIT_TEST(a_ring_that_moved_is_fetched_again),
 	PACKED_TEST(a_packed_ring_that_moved_is_fetched_again),
 };

@@ -90,7 +90,8 @@ enum vhost_custom_bad {
  *	does not wait, which is how it is at first.
  * @padding: 0.
  *
- * Whichever comes first. Only then is the driver asked whether it wants a signal.
+ * Whichever comes first; on RX also a frame that finds no buffer, as the driver may need the
+ * signal to make more of them available. Only then is the driver asked whether it wants one.
  */
 struct vhost_custom_moderation {
 	__u32 index;

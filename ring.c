@@ -523,15 +523,16 @@ static unsigned int done_descs(const struct vhc_ring *ring, unsigned int i)
  * @ring: the ring.
  *
  * Then the driver has no more to make available before it gets some of them back: what is left of
- * the ring has no room for another one like the last.
+ * the ring has no room for another one like the longest. All of a driver's are of one length, as a
+ * rule; of one that has others, a frame may be lost here for which it had a shorter one.
  */
 bool vhc_ring_is_exhausted(const struct vhc_ring *ring)
 {
-	unsigned int i, last = 1, entries = 0;
+	unsigned int i, longest = 1, entries = 0;
 
 	for (i = ring->mark.done_num; i < ring->now.done_num; i++) {
-		last = done_descs(ring, i);
-		entries += last;
+		longest = max(longest, done_descs(ring, i));
+		entries += done_descs(ring, i);
 	}
-	return entries + last > ring->num;
+	return entries + longest > ring->num;
 }

@@ -141,7 +141,7 @@ struct vhc_desc {
 
 /* A chain that was fetched and not taken yet; its descriptors are in the snapshot. */
 struct vhc_fetched {
-	u32 id;			/* as struct vhc_chain's */
+	u32 id;			/* as struct vhc_chain's; of a split ring without the number */
 	u16 bad;		/* enum vhost_custom_bad + 1, 0: none */
 	u16 start;		/* position of the chain */
 	u16 first;		/* index into vhc_ring.snapshot */
@@ -150,7 +150,7 @@ struct vhc_fetched {
 
 /* A chain that was filled and not published yet. */
 struct vhc_done {
-	u32 id;			/* as struct vhc_chain's */
+	u32 id;			/* as struct vhc_chain's, if it was taken as one */
 	u32 len;		/* bytes that were written; VHC_DONE_SKIP */
 };
 

@@ -458,6 +458,28 @@ static void all_that_is_written_is_logged(void **state)
 	rig_free(rig);
 }
 
+/* Two are left over, which are too few for one like the first. */
+static void the_longest_chain_tells_whether_there_is_room(void **state)
+{
+	struct rig *rig = rig_new(8, 0, 0);
+
+	(void)state;
+	rig_offer_bytes(rig, 1, 4);
+	rig_offer_bytes(rig, 2, 1);
+	rig_offer_bytes(rig, 3, 1);
+	rig_mark(rig);
+	rig_expect_bytes(rig, 1, 4);
+	vhc_ring_fill(&rig->ring, &rig->chain, 0);
+	assert_false(vhc_ring_is_exhausted(&rig->ring));
+	rig_expect_bytes(rig, 2, 1);
+	vhc_ring_fill(&rig->ring, &rig->chain, 0);
+	assert_true(vhc_ring_is_exhausted(&rig->ring));
+	rig_expect_bytes(rig, 3, 1);
+	vhc_ring_fill(&rig->ring, &rig->chain, 0);
+	assert_true(vhc_ring_is_exhausted(&rig->ring));
+	rig_free(rig);
+}
+
 static void the_ring_is_exhausted_by_descriptors(void **state)
 {
 	struct rig *rig = rig_new(5, 0, 0);
@@ -531,6 +553,7 @@ static const struct test tests[] = {
 	PACKED_TEST(used_descriptors_are_where_the_chains_were),
 	PACKED_TEST(all_that_is_written_is_logged),
 	PACKED_TEST(the_ring_is_exhausted_by_descriptors),
+	PACKED_TEST(the_longest_chain_tells_whether_there_is_room),
 	PACKED_TEST(each_look_that_sees_more_is_one_news),
 };
 

@@ -244,7 +244,7 @@ static void a_ring_is_exhausted_by_what_was_filled_since_the_mark(void **state)
 	rig_free(rig);
 }
 
-/* There is no room for another chain like the last one; of a table, one descriptor counts. */
+/* There is no room for another chain like these. */
 static void a_split_ring_is_exhausted_by_descriptors(void **state)
 {
 	enum { NUM = 16 };

@@ -6,9 +6,10 @@
  *
  * Locks, outermost first: vhost_dev.mutex (ioctls, one at a time), vhost_worker.mutex (the core's,
  * and compat/worker.c), vhost_virtqueue.mutex (a queue's run, or a change of its configuration),
- * vhost_dev.iotlb_lock (questions to the VMM). The two queues of a device run at the same time, as
- * each has its thread. A run holds its own queue's mutex alone, so that it may use what is that
- * queue's, and of the device only what changes under the mutexes of both.
+ * vhost_dev.iotlb_lock (questions to the VMM). The RTNL is taken under the first or under none of
+ * them (sock.c). The two queues of a device run at the same time, as each has its thread. A run
+ * holds its own queue's mutex alone, so that it may use what is that queue's, and of the device
+ * only what changes under the mutexes of both.
  *
  * Layers: calls go down only.
  *	vhost_custom.c

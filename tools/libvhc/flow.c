@@ -239,7 +239,7 @@ void flow_gather(struct vhc_traffic *traffic, size_t offset, void *to, size_t le
  * @in: segments that it writes to.
  * @cookie: its slot.
  *
- * Return: 0, or -ENOSPC.
+ * Return: as vhc_driver_add().
  */
 int flow_add_chain(struct flow *flow, unsigned int out, unsigned int in, uint64_t cookie)
 {
